@@ -1,0 +1,126 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Targets are cut where the third-party import changes; features are folders inside them. The arrows are
+//   curaway → {CareWeb, CareStore, CareGateways} → CareDesk → CareLog → CareDomain
+// and `./test` holds them with --explicit-target-dependency-import-check error and scripts/layering.
+//
+// CARE_SLICE is for developers only, never for something an operator deploys:
+//   core      CareDomain, CareLog, CareDesk and their tests: a loop of seconds, no dependency at all
+//   gateways  core and CareGateways
+let slice = Context.environment["CARE_SLICE"] ?? "all"
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+func care(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = [], exclude: [String] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
+
+var dependencies: [Package.Dependency] = []
+var targets: [Target] = [
+    care("CareDomain"),
+    care("CareLog", ["CareDomain"]),
+    care("CareDesk", ["CareLog", "CareDomain"], resources: [.embedInCode("Resources")]),
+    care("CareTestKit", ["CareDesk", "CareLog", "CareDomain"]),
+    tests("CareDomainTests", ["CareDomain"]),
+    tests("CareLogTests", ["CareLog", "CareDomain", "CareTestKit"]),
+    tests("CareDeskTests", ["CareDesk", "CareLog", "CareDomain", "CareTestKit"]),
+]
+
+if slice != "core" {
+    dependencies += [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    ]
+    targets += [
+        care(
+            "CareGateways",
+            [
+                "CareDesk", "CareLog", "CareDomain",
+                product("AsyncHTTPClient", "async-http-client"),
+                product("NIOCore", "swift-nio"),
+                product("NIOHTTP1", "swift-nio"),
+                product("NIOFoundationCompat", "swift-nio"),
+            ]),
+        tests(
+            "CareGatewaysTests",
+            [
+                "CareGateways", "CareDesk", "CareDomain", "CareTestKit",
+                product("AsyncHTTPClient", "async-http-client"),
+                product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"),
+            ]),
+    ]
+}
+
+if slice == "all" {
+    dependencies += [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    ]
+    targets += [
+        care("CareStore", ["CareDesk", "CareLog", "CareDomain", product("GRDB", "GRDB.swift")]),
+        care(
+            "CareWeb",
+            [
+                "CareDesk", "CareLog", "CareDomain",
+                product("Hummingbird", "hummingbird"),
+                product("JWTKit", "jwt-kit"),
+                product("CryptoExtras", "swift-crypto"),
+                product("Crypto", "swift-crypto"),
+                product("Logging", "swift-log"),
+                product("HTTPTypes", "swift-http-types"),
+                product("NIOCore", "swift-nio"),
+                product("ServiceLifecycle", "swift-service-lifecycle"),
+            ]),
+        .executableTarget(
+            name: "curaway",
+            dependencies: [
+                "CareWeb", "CareStore", "CareGateways", "CareDesk", "CareLog", "CareDomain",
+                product("ArgumentParser", "swift-argument-parser"),
+                product("Configuration", "swift-configuration"),
+                product("SystemPackage", "swift-system"),
+                product("Hummingbird", "hummingbird"),
+                product("AsyncHTTPClient", "async-http-client"),
+                product("Logging", "swift-log"),
+                product("ServiceLifecycle", "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+        tests("CareStoreTests", ["CareStore", "CareDesk", "CareLog", "CareDomain", "CareTestKit"]),
+        tests("CareWebTests", ["CareWeb", "CareDesk", "CareLog", "CareDomain", "CareTestKit"]),
+        tests(
+            "CareScenarioTests",
+            [
+                "curaway", "CareWeb", "CareStore", "CareGateways", "CareDesk", "CareLog", "CareDomain", "CareTestKit",
+                product("AsyncHTTPClient", "async-http-client"),
+                product("NIOCore", "swift-nio"),
+                product("NIOPosix", "swift-nio"),
+                product("Logging", "swift-log"),
+                product("ServiceLifecycle", "swift-service-lifecycle"),
+            ]),
+    ]
+}
+
+let package = Package(name: "curaway", platforms: [.macOS(.v15)], dependencies: dependencies, targets: targets)

@@ -1,0 +1,1 @@
+@main struct Curaway { static func main() {} }
