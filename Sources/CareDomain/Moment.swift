@@ -22,10 +22,15 @@ package struct Moment: Hashable, Comparable, Sendable, Codable, CustomStringConv
 
     package static func < (one: Moment, other: Moment) -> Bool { one.milliseconds < other.milliseconds }
 
+    private static let whole = Date.ISO8601FormatStyle()
     private static let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
+    /// Seconds and milliseconds apart: as one floating-point number .974 would be written as .973, and an entry would
+    /// no longer equal the message it is about.
     package var description: String {
-        Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(Self.format)
+        let (seconds, rest) = milliseconds.quotientAndRemainder(dividingBy: 1000)
+        let fraction = String(abs(rest) + 1000).dropFirst()
+        return Date(timeIntervalSince1970: Double(seconds)).formatted(Self.whole).dropLast() + ".\(fraction)Z"
     }
 
     package init(from decoder: any Decoder) throws {

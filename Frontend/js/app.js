@@ -1,0 +1,40 @@
+// Puts the parts together. The only file that knows the real network, clock and storage.
+
+import { Api } from "./wire/api.js";
+import { uuid, wallClock } from "./wire/clock.js";
+import { Correspondence } from "./wire/correspondence.js";
+import { Session } from "./wire/session.js";
+import { CaseList } from "./view/cases.js";
+import { Chat } from "./view/chat.js";
+import { Composer } from "./view/composer.js";
+import { Shell } from "./view/shell.js";
+import { SignIn } from "./view/sign-in.js";
+
+customElements.define("curaway-composer", Composer);
+customElements.define("curaway-chat", Chat);
+customElements.define("curaway-cases", CaseList);
+customElements.define("curaway-sign-in", SignIn);
+customElements.define("curaway-app", Shell);
+
+const shell = new Shell();
+const session = new Session(sessionStorage);
+const api = new Api({
+    fetch: (...request) => fetch(...request),
+    token: () => Promise.resolve(session.token),
+    refused: () => shell.refused(),
+});
+
+document.body.append(shell);
+shell.start({
+    api,
+    session,
+    correspond: (caseId) =>
+        new Correspondence(caseId, {
+            api,
+            uuid,
+            clock: wallClock,
+            random: Math.random,
+            storage: sessionStorage,
+            hidden: () => document.hidden,
+        }),
+});

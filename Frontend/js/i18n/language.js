@@ -1,0 +1,83 @@
+// Which language the app speaks now. A choice made by hand is remembered; otherwise the person's own language holds.
+
+/** @import {Language} from "../wire/types.js" */
+/** @import {Word} from "./catalogue.js" */
+import { catalogue } from "./catalogue.js";
+
+const key = "curaway-language";
+
+/** @type {Language} */
+let current = "en";
+
+export function language() {
+    return current;
+}
+
+/** @returns {"ltr" | "rtl"} */
+export function direction() {
+    return current === "ar" ? "rtl" : "ltr";
+}
+
+/** @param {Language} chosen */
+export function speak(chosen) {
+    current = chosen;
+    document.documentElement.lang = chosen;
+    document.documentElement.dir = direction();
+    document.title = t("app.name");
+}
+
+/** @param {Language} chosen */
+export function choose(chosen) {
+    try {
+        localStorage.setItem(key, chosen);
+    } catch {
+        // Not remembered, still spoken.
+    }
+    speak(chosen);
+}
+
+/** @param {string | null | undefined} wanted the person's, or the browser's @returns {Language} */
+export function preferred(wanted) {
+    let stored = null;
+    try {
+        stored = localStorage.getItem(key);
+    } catch {
+        // As if nothing had been chosen.
+    }
+    return (stored ?? wanted ?? "en").startsWith("ar") ? "ar" : "en";
+}
+
+/** @param {Word} word @param {Record<string, string | number>} [values] @returns {string} */
+export function t(word, values = {}) {
+    return catalogue[current][word].replace(/\{(\w+)\}/g, (whole, name) => {
+        const value = values[name];
+        return typeof value === "number" ? number(value) : value ?? whole;
+    });
+}
+
+/** Arabic with the digits patients abroad can compare with their papers. */
+const tag = () => current === "ar" ? "ar-u-nu-latn" : "en-GB";
+
+/** @param {number} value */
+export function number(value) {
+    return new Intl.NumberFormat(tag()).format(value);
+}
+
+/** @param {number} at */
+export function timeOfDay(at) {
+    return new Intl.DateTimeFormat(tag(), { hour: "2-digit", minute: "2-digit" }).format(at);
+}
+
+/** @param {number} at @param {number} now */
+export function day(at, now) {
+    const days = Math.round((midnight(now) - midnight(at)) / 86_400_000);
+    if (days === 0) return t("message.today");
+    if (days === 1) return t("message.yesterday");
+    const year = new Date(at).getFullYear() === new Date(now).getFullYear() ? undefined : "numeric";
+    return new Intl.DateTimeFormat(tag(), { day: "numeric", month: "long", year }).format(at);
+}
+
+/** @param {number} at */
+export function midnight(at) {
+    return new Date(at).setHours(0, 0, 0, 0);
+}

@@ -1,0 +1,52 @@
+// Where the view may move by itself. Pure: distances come in, a place to scroll to comes out. Being pulled down while
+// reading is the loudest complaint about chats; losing the first line of a long answer is the second.
+
+/** Nearer to the end than this counts as being there. */
+export const nearBottom = 70;
+/** Air above the first line of an answer that is being held in place. */
+export const headroom = 16;
+
+/**
+ * `following`: keep the end in view. `held`: the answer outgrew the window, its first line stays. `free`: the reader
+ * has taken over. `pinned` answers may push no further than their own first line; after "Jump to latest" they may.
+ * @typedef {{readonly mode: "following" | "held" | "free", readonly past: string | null}} Follow
+ */
+
+/** @type {Follow} */
+export const atTheEnd = { mode: "following", past: null };
+
+/** The reader moved upwards, by wheel, finger, key or selection. @param {Follow} follow @returns {Follow} */
+export function released(follow) {
+    return follow.mode === "free" ? follow : { ...follow, mode: "free" };
+}
+
+/**
+ * The reader's own scrolling came to rest `distance` before the end.
+ * @param {Follow} follow @param {number} distance @param {string | null} answer the answer being written
+ * @returns {Follow}
+ */
+export function arrivedAt(follow, distance, answer) {
+    if (distance > nearBottom) return follow;
+    return follow.mode === "following" ? follow : { mode: "following", past: answer };
+}
+
+/** "Jump to latest", or one's own message was sent. @param {string | null} answer @returns {Follow} */
+export function jumped(answer) {
+    return { mode: "following", past: answer };
+}
+
+/**
+ * Something grew. Where to scroll, if anywhere?
+ * @param {Follow} follow
+ * @param {{end: number, answer: string | null, answerTop: number | null}} view `end`: the scroll position of the very
+ *     end; `answerTop`: where the first line of the answer being written lies, in the same measure
+ * @returns {{follow: Follow, to: number | null}}
+ */
+export function grew(follow, view) {
+    if (follow.mode !== "following") return { follow, to: null };
+    if (view.answer === null || view.answerTop === null || view.answer === follow.past) {
+        return { follow, to: view.end };
+    }
+    const top = Math.max(0, view.answerTop - headroom);
+    return top < view.end ? { follow: { ...follow, mode: "held" }, to: top } : { follow, to: view.end };
+}

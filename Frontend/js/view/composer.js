@@ -1,0 +1,128 @@
+// Where the patient writes. Drafts are kept per case; Enter sends where there is a real keyboard, and never while an
+// input method is still composing.
+
+import { t } from "../i18n/language.js";
+import { h, icon, say } from "./dom.js";
+
+/** The field grows to this many pixels, then scrolls. */
+const tallest = 200;
+
+export class Composer extends HTMLElement {
+    /** @type {(text: string) => void} */
+    onSend = () => {};
+    /** @type {() => void} */
+    onStop = () => {};
+    /** @type {string | null} */
+    draftKey = null;
+    limit = 8000;
+    #answering = false;
+    #built = false;
+    #field = h("textarea", {
+        name: "message",
+        rows: 1,
+        id: "composer-field",
+        autocomplete: "off",
+        enterkeyhint: "send",
+        dir: "auto",
+    });
+    #send = h("button", { type: "submit", class: "round", "data-action": "send" }, icon("send"));
+    #stop = h("button", { type: "button", class: "round quiet", "data-action": "stop" }, icon("stop"));
+    #hint = h("p", { class: "hint", hidden: true, role: "status" });
+
+    connectedCallback() {
+        if (this.#built) return;
+        this.#built = true;
+        this.#field.placeholder = t("composer.placeholder");
+        this.#send.setAttribute("aria-label", t("composer.send"));
+        this.#stop.setAttribute("aria-label", t("composer.stop"));
+        this.#stop.addEventListener("click", () => {
+            this.onStop();
+            this.#field.focus({ preventScroll: true });
+        });
+        this.#field.addEventListener("input", () => this.#changed());
+        this.#field.addEventListener("keydown", (event) => this.#key(event));
+        const form = h(
+            "form",
+            { class: "box", onsubmit: (event) => (event.preventDefault(), this.#submit()) },
+            h("label", { for: "composer-field", class: "unseen" }, t("composer.label")),
+            this.#field,
+            h("div", { class: "acts" }, this.#stop, this.#send),
+        );
+        form.addEventListener("click", (event) => {
+            if (event.target === form) this.#field.focus();
+        });
+        this.append(this.#hint, form, h("p", { class: "emergency-line" }, t("emergency.line")));
+        this.#field.value = (this.draftKey && sessionStorage.getItem(this.draftKey)) ?? "";
+        this.#changed();
+        requestAnimationFrame(() => this.#fit());
+    }
+
+    /** @param {boolean} answering a reply waits or is being written */
+    set answering(answering) {
+        if (this.#answering === answering) return;
+        this.#answering = answering;
+        this.#buttons();
+    }
+
+    /** @param {boolean} closed */
+    set closed(closed) {
+        this.#field.disabled = closed;
+        this.#field.placeholder = t(closed ? "composer.closed" : "composer.placeholder");
+        this.#buttons();
+    }
+
+    /** Where a real keyboard is; on a phone it would open the keyboard unasked. */
+    focusIfKeyboard() {
+        if (matchMedia("(pointer: fine)").matches) this.#field.focus({ preventScroll: true });
+    }
+
+    #submit() {
+        const text = this.#field.value;
+        if (text.trim() === "" || this.#over() > 0 || this.#field.disabled) return;
+        this.#field.value = "";
+        this.#changed();
+        this.onSend(text);
+        this.#field.focus({ preventScroll: true });
+    }
+
+    /** @param {KeyboardEvent} event */
+    #key(event) {
+        if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+        if (!matchMedia("(pointer: fine)").matches && !event.ctrlKey && !event.metaKey) return;
+        event.preventDefault();
+        if (!event.repeat) this.#submit();
+    }
+
+    #over() {
+        return [...this.#field.value.trim()].length - this.limit;
+    }
+
+    #changed() {
+        try {
+            if (this.draftKey && this.#field.value === "") sessionStorage.removeItem(this.draftKey);
+            else if (this.draftKey) sessionStorage.setItem(this.draftKey, this.#field.value);
+        } catch {
+            // The words are still on the screen.
+        }
+        const over = this.#field.value.length > this.limit ? this.#over() : 0;
+        this.#hint.hidden = over <= 0;
+        if (over > 0) say(this.#hint, t("composer.too_long", { count: over }));
+        this.#fit();
+        this.#buttons();
+    }
+
+    #fit() {
+        this.#field.style.height = "auto";
+        this.#field.style.height = `${Math.min(this.#field.scrollHeight, tallest)}px`;
+        this.#field.classList.toggle("tall", this.#field.scrollHeight > tallest);
+    }
+
+    #buttons() {
+        const empty = this.#field.value.trim() === "";
+        this.#stop.hidden = !this.#answering;
+        // While an answer runs Stop stands in its place, unless there is something new to send.
+        this.#send.hidden = this.#answering && empty;
+        this.#send.disabled = empty || this.#field.disabled ||
+            (this.#field.value.length > this.limit && this.#over() > 0);
+    }
+}

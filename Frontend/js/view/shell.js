@@ -1,0 +1,264 @@
+// The frame around everything: who is signed in, which case is open, and what is on the screen for it. On a narrow
+// window the list and the case take turns; on a wide one they stand side by side.
+
+/** @import {Api} from "../wire/api.js" */
+/** @import {Correspondence} from "../wire/correspondence.js" */
+/** @import {Session} from "../wire/session.js" */
+/** @import {CareCase, Config, Person} from "../wire/types.js" */
+import { choose, language, preferred, speak, t } from "../i18n/language.js";
+import { uuid } from "../wire/clock.js";
+import { CaseList } from "./cases.js";
+import { Chat } from "./chat.js";
+import { h, icon, mark } from "./dom.js";
+import { SignIn } from "./sign-in.js";
+
+/** Somebody who looks elsewhere for this long does not need a live line. */
+const restAfter = 60_000;
+
+/**
+ * @typedef {object} Parts
+ * @property {Api} api
+ * @property {Session} session
+ * @property {(caseId: string) => Correspondence} correspond
+ */
+
+export class Shell extends HTMLElement {
+    /** @type {Parts | null} */
+    #parts = null;
+    /** @type {Config | null} */
+    #config = null;
+    /** @type {Person[] | null} */
+    #people = null;
+    /** @type {CareCase[] | null} */
+    #cases = null;
+    #failed = false;
+    #expired = false;
+    /** The same for every attempt, so that a lost answer never makes two cases. @type {string | null} */
+    #newCase = null;
+    /** @type {Correspondence | null} */
+    #open = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    #resting;
+    #list = new CaseList();
+    #announcer = h("div", { class: "unseen", role: "status", "aria-live": "polite", "aria-atomic": "true" });
+    #stage = h("div", { class: "stage" });
+    #wide = matchMedia("(min-width: 900px)");
+
+    /** @param {Parts} parts */
+    start(parts) {
+        this.#parts = parts;
+        speak(preferred(parts.session.person?.language ?? navigator.language));
+        this.append(this.#stage, this.#announcer);
+        addEventListener("hashchange", () => this.#route());
+        this.#wide.addEventListener("change", () => this.#draw());
+        document.addEventListener("visibilitychange", () => this.#looking());
+        document.addEventListener("resume", () => this.#open?.wake());
+        addEventListener("online", () => this.#open?.wake());
+        addEventListener("pageshow", (event) => event.persisted && this.#open?.wake(true));
+        addEventListener("pagehide", () => this.#open?.rest());
+        this.#learn();
+        this.#route();
+    }
+
+    /** The server does not take the token any more. */
+    refused() {
+        if (!this.#parts?.session.token) return;
+        this.#parts.session.expire();
+        this.#expired = true;
+        this.#route();
+    }
+
+    #looking() {
+        clearTimeout(this.#resting);
+        if (document.hidden) this.#resting = setTimeout(() => this.#open?.rest(), restAfter);
+        else {
+            this.#open?.wake();
+            if (this.#parts?.session.token) this.#load();
+        }
+    }
+
+    async #learn() {
+        const parts = /** @type {Parts} */ (this.#parts);
+        try {
+            this.#config = await parts.api.config();
+            this.querySelectorAll("curaway-chat").forEach((chat) =>
+                chat instanceof Chat && chat.configure(this.#config)
+            );
+        } catch {
+            setTimeout(() => this.#learn(), 5_000);
+        }
+    }
+
+    /** @returns {string | null} */
+    #caseId() {
+        const match = /^#\/cases\/([^/?]+)/.exec(location.hash);
+        return match?.[1] ? decodeURIComponent(match[1]) : null;
+    }
+
+    #route() {
+        const parts = /** @type {Parts} */ (this.#parts);
+        const id = parts.session.token ? this.#caseId() : null;
+        if (this.#open && this.#open.state.caseId !== id) {
+            this.#open.close();
+            this.#open = null;
+        }
+        if (id && !this.#open) {
+            const letters = this.#open = parts.correspond(id);
+            letters.listen(() => this.#heard(letters));
+        }
+        if (!parts.session.token) this.#meet();
+        else this.#load();
+        this.#draw();
+    }
+
+    /** The open case tells the list what changed. @param {Correspondence} letters */
+    #heard(letters) {
+        if (letters.parting === "signed_out") return this.refused();
+        const about = letters.state.case;
+        if (!about || !this.#cases) return;
+        const held = this.#cases.find((one) => one.id === about.id);
+        if (held && held.version >= about.version) return;
+        this.#cases = [about, ...this.#cases.filter((one) => one.id !== about.id)];
+        this.#drawList();
+    }
+
+    async #meet() {
+        const parts = /** @type {Parts} */ (this.#parts);
+        this.#failed = false;
+        try {
+            this.#people = await parts.api.people();
+        } catch {
+            this.#failed = true;
+        }
+        if (!parts.session.token) this.#draw();
+    }
+
+    async #load() {
+        const parts = /** @type {Parts} */ (this.#parts);
+        try {
+            this.#cases = await parts.api.cases();
+            this.#failed = false;
+        } catch {
+            this.#failed = true;
+        }
+        if (parts.session.token) this.#drawList();
+    }
+
+    /** @param {Person} person */
+    async #signIn(person) {
+        const parts = /** @type {Parts} */ (this.#parts);
+        try {
+            const { token, person: who } = await parts.api.signIn(person.id);
+            parts.session.begin(token, who);
+            this.#expired = this.#failed = false;
+            this.#cases = null;
+            speak(preferred(who.language));
+        } catch {
+            this.#failed = true;
+        }
+        this.#route();
+    }
+
+    #signOut() {
+        const parts = /** @type {Parts} */ (this.#parts);
+        parts.session.end();
+        this.#cases = null;
+        this.#expired = false;
+        location.hash = "#/";
+        this.#route();
+    }
+
+    async #begin() {
+        const parts = /** @type {Parts} */ (this.#parts);
+        const id = this.#newCase ??= uuid();
+        try {
+            const made = await parts.api.openCase(language(), id);
+            this.#newCase = null;
+            this.#cases = [made, ...(this.#cases ?? []).filter((one) => one.id !== made.id)];
+            location.hash = `#/cases/${encodeURIComponent(made.id)}`;
+        } catch {
+            this.#announce(t("cases.failed"));
+        }
+    }
+
+    /** @param {string} words */
+    #announce(words) {
+        this.#announcer.textContent = words;
+    }
+
+    // ---- drawing ----
+
+    #languageTool() {
+        return h("button", {
+            type: "button",
+            class: "tool text",
+            "data-action": "language",
+            lang: language() === "ar" ? "en" : "ar",
+            "aria-label": t("language.label"),
+            onclick: () => {
+                choose(language() === "ar" ? "en" : "ar");
+                this.#draw();
+                this.querySelector("[data-action=language]")?.dispatchEvent(new Event("refocus"));
+            },
+            onrefocus: (event) => event.currentTarget instanceof HTMLElement && event.currentTarget.focus(),
+        }, t("language.other"));
+    }
+
+    #signOutTool() {
+        const label = t("sign_out");
+        return h("button", {
+            type: "button",
+            class: "tool",
+            "data-action": "sign-out",
+            "aria-label": label,
+            title: label,
+            onclick: () => this.#signOut(),
+        }, icon("signOut"));
+    }
+
+    #drawList() {
+        if (!this.#list.isConnected) return;
+        this.#list.show({
+            cases: this.#cases,
+            failed: this.#failed,
+            open: this.#caseId(),
+            onNew: () => this.#begin(),
+            onReload: () => this.#load(),
+            tools: [this.#languageTool(), this.#signOutTool()],
+        });
+    }
+
+    #draw() {
+        const parts = /** @type {Parts} */ (this.#parts);
+        const letters = this.#open;
+        this.#stage.className = "stage";
+        if (!parts.session.token) {
+            const door = new SignIn();
+            this.#stage.replaceChildren(door);
+            door.show({
+                people: this.#people,
+                failed: this.#failed,
+                expired: this.#expired,
+                onChoose: (person) => this.#signIn(person),
+                onReload: () => this.#meet(),
+                tools: [this.#languageTool()],
+            });
+            return;
+        }
+        const wide = this.#wide.matches;
+        this.#stage.classList.toggle("wide", wide);
+        const chat = letters && new Chat().show({
+            correspondence: letters,
+            config: this.#config,
+            tools: wide ? [] : [this.#languageTool()],
+            back: wide ? null : () => location.hash = "#/",
+            announce: (words) => this.#announce(words),
+        });
+        const main = h("main", { class: "pane" });
+        if (chat) main.append(chat);
+        else main.append(h("div", { class: "empty quiet" }, mark("logo large"), h("p", {}, t("cases.choose"))));
+        if (wide) this.#stage.replaceChildren(h("aside", { class: "side" }, this.#list), main);
+        else this.#stage.replaceChildren(chat ? main : h("main", { class: "pane" }, this.#list));
+        this.#drawList();
+    }
+}

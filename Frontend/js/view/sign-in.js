@@ -1,0 +1,67 @@
+// The door. With the development identity it offers the people of the demonstration.
+
+/** @import {Person} from "../wire/types.js" */
+import { t } from "../i18n/language.js";
+import { h, mark } from "./dom.js";
+
+/**
+ * @typedef {object} SignInView
+ * @property {readonly Person[] | null} people null: not known yet
+ * @property {boolean} failed
+ * @property {boolean} expired
+ * @property {(person: Person) => void} onChoose
+ * @property {() => void} onReload
+ * @property {HTMLElement[]} tools
+ */
+
+export class SignIn extends HTMLElement {
+    /** @param {SignInView} view */
+    show(view) {
+        this.replaceChildren(
+            h("header", { class: "bar bare" }, ...view.tools),
+            h(
+                "main",
+                { class: "door" },
+                mark("logo large"),
+                h("p", { class: "brand" }, t("app.name")),
+                h("h1", {}, t("sign_in.title")),
+                h("p", { class: "lead" }, t("sign_in.lead")),
+                view.expired ? h("p", { class: "note", role: "status" }, t("sign_in.expired")) : null,
+                this.#choice(view),
+            ),
+            h("p", { class: "emergency-line" }, t("emergency.line")),
+        );
+    }
+
+    /** @param {SignInView} view */
+    #choice(view) {
+        if (view.failed) {
+            return h(
+                "div",
+                { class: "people" },
+                h("p", { role: "alert" }, t("sign_in.unavailable")),
+                h("button", { type: "button", class: "primary", onclick: view.onReload }, t("sign_in.again")),
+            );
+        }
+        if (!view.people) return h("div", { class: "people", "aria-busy": "true" });
+        return h(
+            "div",
+            { class: "people" },
+            h("h2", {}, t("sign_in.choose")),
+            ...view.people.filter((one) => one.role === "patient").map((one) =>
+                h(
+                    "button",
+                    { type: "button", class: "person", "data-person": one.id, onclick: () => view.onChoose(one) },
+                    h("span", { class: "face initials", "aria-hidden": "true" }, initials(one.name)),
+                    h("bdi", {}, one.name),
+                )
+            ),
+            h("p", { class: "hint" }, t("sign_in.development")),
+        );
+    }
+}
+
+/** @param {string} name */
+function initials(name) {
+    return name.split(/\s+/).slice(0, 2).map((word) => [...word][0] ?? "").join("");
+}

@@ -1,0 +1,159 @@
+// The addresses of docs/protocol/http.md as functions. What comes back is decoded; what goes wrong is a Problem with a
+// stable code ("network" when nothing answered at all). The token travels in a header, never in an address.
+
+/** @import {CareCase, ChatResult, Config, Language, Page, Person, ReplyResult, SignedIn, Snapshot} from "./types.js" */
+import * as decode from "./decode.js";
+
+/** Longer than the server's own longest wait is never useful. */
+export const requestTimeout = 20_000;
+
+export class Problem extends Error {
+    /** @param {number} status @param {string} code @param {number} [retryAfter] milliseconds */
+    constructor(status, code, retryAfter = 0) {
+        super(code);
+        this.status = status;
+        this.code = code;
+        this.retryAfter = retryAfter;
+    }
+
+    /** Whether the same request may succeed later, unchanged. */
+    get transient() {
+        return this.status === 0 || this.status === 429 || this.status >= 500;
+    }
+}
+
+/** @param {unknown} error @returns {Problem} */
+export function asProblem(error) {
+    return error instanceof Problem ? error : new Problem(0, "network");
+}
+
+/** @param {Headers} headers @returns {number} */
+export function retryAfter(headers) {
+    const seconds = Number(headers.get("Retry-After"));
+    return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1000, 300_000) : 0;
+}
+
+export class Api {
+    #fetch;
+    #token;
+    #refused;
+
+    /**
+     * @param {{fetch: typeof fetch, token: () => Promise<string | null>, refused: () => void}} ports
+     *     `token` is asked before every request; `refused`: the server does not take it any more
+     */
+    constructor({ fetch, token, refused }) {
+        this.#fetch = fetch;
+        this.#token = token;
+        this.#refused = refused;
+    }
+
+    /** @returns {Promise<Config>} */
+    async config() {
+        return expect(decode.config(await this.#ask("GET", "/api/v1/config", { open: true })));
+    }
+
+    /** @returns {Promise<Person[]>} */
+    async people() {
+        return decode.people(await this.#ask("GET", "/dev/people", { open: true }));
+    }
+
+    /** @param {string} person @returns {Promise<SignedIn>} */
+    async signIn(person) {
+        return expect(decode.signedIn(await this.#ask("POST", "/dev/sign-in", { open: true, body: { person } })));
+    }
+
+    /** @returns {Promise<CareCase[]>} */
+    async cases() {
+        return decode.cases(await this.#ask("GET", "/api/v1/cases"));
+    }
+
+    /** @param {Language} language @param {string} client_case_id @returns {Promise<CareCase>} */
+    async openCase(language, client_case_id) {
+        return expect(
+            decode.careCase(await this.#ask("POST", "/api/v1/cases", { body: { language, client_case_id } })),
+        );
+    }
+
+    /** @param {string} id @returns {Promise<Snapshot>} */
+    async snapshot(id) {
+        return expect(decode.snapshot(await this.#ask("GET", `/api/v1/cases/${encodeURIComponent(id)}`)));
+    }
+
+    /** @param {string} id @param {number} before @returns {Promise<Page>} */
+    async older(id, before) {
+        const path = `/api/v1/cases/${encodeURIComponent(id)}/messages?before=${before}&limit=50`;
+        return expect(decode.page(await this.#ask("GET", path)));
+    }
+
+    /** @param {string} id @param {string} message @param {string} client_message_id @returns {Promise<ChatResult>} */
+    async chat(id, message, client_message_id) {
+        const path = `/api/v1/cases/${encodeURIComponent(id)}/chat`;
+        const headers = { Prefer: "respond-async" };
+        return expect(decode.chatResult(
+            await this.#ask("POST", path, { body: { message, client_message_id }, headers }),
+        ));
+    }
+
+    /** @param {string} id @param {string} reply @param {"stop" | "retry"} verb @returns {Promise<ReplyResult>} */
+    async reply(id, reply, verb) {
+        const path = `/api/v1/cases/${encodeURIComponent(id)}/replies/${encodeURIComponent(reply)}/${verb}`;
+        return expect(decode.replyResult(decode.fields(await this.#ask("POST", path))?.reply));
+    }
+
+    /** @param {string} id @param {string | null} cursor @param {AbortSignal} signal @returns {Promise<Response>} */
+    async events(id, cursor, signal) {
+        /** @type {Record<string, string>} */
+        const headers = { Accept: "text/event-stream", ...await this.#authorisation() };
+        if (cursor !== null) headers["Last-Event-ID"] = cursor;
+        const path = `/api/v1/cases/${encodeURIComponent(id)}/events`;
+        return await this.#fetch(path, { headers, signal, cache: "no-store" });
+    }
+
+    /** @returns {Promise<Record<string, string>>} */
+    async #authorisation() {
+        const token = await this.#token();
+        return token === null ? {} : { Authorization: `Bearer ${token}` };
+    }
+
+    /**
+     * @param {string} method @param {string} path
+     * @param {{body?: Record<string, string>, headers?: Record<string, string>, open?: boolean}} [options]
+     * @returns {Promise<unknown>}
+     */
+    async #ask(method, path, { body, headers = {}, open = false } = {}) {
+        /** @type {Record<string, string>} */
+        const all = { Accept: "application/json", ...headers, ...open ? {} : await this.#authorisation() };
+        if (body) all["Content-Type"] = "application/json";
+        const abort = new AbortController();
+        const timer = setTimeout(() => abort.abort(), requestTimeout);
+        try {
+            const response = await this.#fetch(path, {
+                method,
+                headers: all,
+                body: body ? JSON.stringify(body) : null,
+                signal: abort.signal,
+            });
+            /** @type {unknown} */
+            const said = await response.json().catch(() => null);
+            if (response.ok) return said;
+            if (response.status === 401 && !open) this.#refused();
+            const code = decode.fields(said)?.code;
+            throw new Problem(
+                response.status,
+                typeof code === "string" ? code : "internal",
+                retryAfter(response.headers),
+            );
+        } catch (error) {
+            throw asProblem(error);
+        } finally {
+            clearTimeout(timer);
+        }
+    }
+}
+
+/** @template T @param {T | null} value @returns {T} */
+function expect(value) {
+    if (value === null) throw new Problem(502, "not_understood");
+    return value;
+}

@@ -1,0 +1,109 @@
+// The words of docs/protocol, as types. Nothing runs here.
+
+/** @typedef {"patient" | "ai" | "coordinator" | "system"} Sender */
+/** @typedef {"complete" | "stopped" | "interrupted"} MessageStatus */
+/** @typedef {"queued" | "running" | "finished" | "stopped" | "interrupted" | "failed"} ReplyState */
+/** @typedef {"en" | "ar"} Language */
+
+/**
+ * @typedef {object} Message
+ * @property {string} id
+ * @property {string} case_id
+ * @property {number} sequence
+ * @property {number} version
+ * @property {Sender} sender_type
+ * @property {string | null} sender_name
+ * @property {"everyone" | "staff"} audience
+ * @property {string} body
+ * @property {string | null} reply_id
+ * @property {string | null} client_message_id
+ * @property {MessageStatus} status
+ * @property {string | null} answered_by
+ * @property {string} created_at
+ */
+
+/**
+ * @typedef {object} Handling
+ * @property {"ai" | "requested" | "coordinator"} state
+ * @property {number} version
+ * @property {string | null} by
+ */
+
+/**
+ * @typedef {object} CareCase
+ * @property {string} id
+ * @property {string} title
+ * @property {string} status
+ * @property {string} language
+ * @property {number} version
+ * @property {Handling} handling
+ * @property {string} created_at
+ * @property {string} updated_at
+ * @property {string | null} last_message
+ */
+
+/**
+ * A reply in flight, as a snapshot carries it.
+ * @typedef {object} ReplyInFlight
+ * @property {string} id
+ * @property {ReplyState} state
+ * @property {number} attempt
+ * @property {number | null} sequence
+ * @property {number} through
+ * @property {string} text
+ * @property {string | null} started_at
+ */
+
+/**
+ * A reply, as POST chat, stop and retry answer it.
+ * @typedef {object} ReplyResult
+ * @property {string} id
+ * @property {ReplyState} state
+ * @property {number} attempt
+ * @property {Message | null} message
+ */
+
+/** @typedef {{message: Message, reply: ReplyResult | null}} ChatResult */
+/** @typedef {{case: CareCase, messages: Message[], more: boolean, reply: ReplyInFlight | null, cursor: string}} Snapshot */
+/** @typedef {{messages: Message[], more: boolean}} Page */
+/** @typedef {{id: string, name: string, role: string, language: string}} Person */
+/** @typedef {{token: string, person: Person}} SignedIn */
+
+/**
+ * @typedef {object} Config
+ * @property {string} version
+ * @property {string} identity
+ * @property {Language} default_language
+ * @property {{kind: string, advice: string}} model
+ * @property {boolean} streaming
+ * @property {string | null} contact
+ * @property {number} message_characters
+ */
+
+/** @typedef {{type: "ready", streaming: boolean}} ReadyEvent */
+/** @typedef {{type: "message", message: Message}} MessageEvent_ */
+/** @typedef {{type: "reply.started", reply_id: string, attempt: number, sequence: number}} ReplyStarted */
+/** @typedef {{type: "reply.delta", reply_id: string, attempt: number, n: number, text: string}} ReplyDelta */
+/** @typedef {{type: "reply.snapshot", reply_id: string, attempt: number, sequence: number, through: number, text: string}} ReplySnapshot */
+/**
+ * @typedef {object} ReplyEnded
+ * @property {"reply.finished" | "reply.stopped" | "reply.interrupted" | "reply.failed"} type
+ * @property {string} reply_id
+ * @property {number} attempt
+ * @property {string | null} message_id
+ * @property {boolean} retryable
+ * @property {string | null} code
+ */
+/** @typedef {{type: "handling", handling: Handling}} HandlingEvent */
+/** @typedef {{type: "case", case: CareCase}} CaseEvent */
+/** @typedef {{type: "heartbeat"}} HeartbeatEvent */
+/** @typedef {{type: "reset", reason: string}} ResetEvent */
+/** @typedef {{type: "auth_expired"}} AuthExpiredEvent */
+/** @typedef {{type: "bye", reason: string, retry_ms: number}} ByeEvent */
+
+/**
+ * @typedef {ReadyEvent | MessageEvent_ | ReplyStarted | ReplyDelta | ReplySnapshot | ReplyEnded | HandlingEvent
+ *     | CaseEvent | HeartbeatEvent | ResetEvent | AuthExpiredEvent | ByeEvent} StreamEvent
+ */
+
+export {};

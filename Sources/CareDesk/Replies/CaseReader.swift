@@ -1,0 +1,75 @@
+package import CareDomain
+package import CareLog
+
+/// Reads cases as a client sees them, and waits for replies on the log.
+package struct CaseReader: Sendable {
+    /// Messages in a snapshot.
+    package static let page = 50
+
+    package struct Snapshot: Sendable {
+        package var careCase: CareCase
+        package var messages: [Message]
+        package var hasMore: Bool
+        package var reply: Reply?
+        package var cursor: Position
+    }
+
+    private let store: any CaseStore
+    private let log: any EventLog
+
+    package init(store: any CaseStore, log: any EventLog) {
+        self.store = store
+        self.log = log
+    }
+
+    /// Cursor first, then state: what happens between the two is both in the state and in the entries after the
+    /// cursor, and applying it twice changes nothing. The other way round it could be in neither.
+    package func snapshot(of careCase: CareCase, audience: Audience) async throws -> Snapshot? {
+        let reading = try await log.reading(of: .patient(careCase.patientID))
+        let (messages, hasMore) = try await page(
+            of: careCase.id, before: nil, limit: Self.page, audience: audience)
+        guard let careCase = try await store.careCase(careCase.id) else { return nil }
+        var reply = try await store.lastReply(of: careCase.id).flatMap { $0.state.isOver ? nil : $0 }
+        if let fold = reading.running.first(where: { $0.attempt.caseID == careCase.id }) {
+            // The log is ahead of the store's checkpoint. When a later reply waits behind the running one, the
+            // running one is what the reader sees.
+            if reply?.id != fold.attempt.replyID {
+                let running = try await store.reply(fold.attempt.replyID)
+                reply = running.flatMap { $0.state.isOver ? nil : $0 } ?? reply
+            }
+            if reply?.id == fold.attempt.replyID, reply?.attempt == fold.attempt.number {
+                reply?.text = fold.text
+                reply?.through = fold.through
+            }
+        } else if reply?.state == .running {
+            // It started after the cursor was read: the entries after the cursor tell all of it.
+            reply?.text = ""
+            reply?.through = 0
+        }
+        return Snapshot(
+            careCase: careCase, messages: messages, hasMore: hasMore, reply: reply, cursor: reading.position)
+    }
+
+    package func page(
+        of caseID: CaseID, before: Int?, limit: Int, audience: Audience
+    ) async throws -> (messages: [Message], hasMore: Bool) {
+        let messages = try await store.messages(of: caseID, before: before, limit: limit + 1, audience: audience)
+        return (Array(messages.suffix(limit)), messages.count > limit)
+    }
+
+    /// Waits until this attempt or a later one of the reply has ended, or the task is cancelled. The end is heard on
+    /// the log, whichever node writes the reply.
+    package func waitForEnd(of reply: Reply) async throws {
+        let follower = try await log.follow(
+            .patient(reply.patientID), from: nil, view: StreamView(caseID: reply.caseID, part: .replies))
+        // It may have ended before we followed.
+        guard let now = try await store.reply(reply.id), !now.state.isOver else { return }
+        while true {
+            let items = await follower.next()
+            if items.isEmpty { return }
+            for case .entry(let entry, _) in items {
+                if case .replyEnded(let attempt, _, _, _) = entry.event, attempt.replyID == reply.id { return }
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// One thing that happened in a case, as every reader sees it: SSE data, WebSocket data and outbox rows are this JSON.
+///
+/// The wire form is `{"type", "case_id", …}`; `docs/protocol/streams.md` lists the fields.
+package enum CareEvent: Hashable, Sendable {
+    case message(Message)
+    case careCase(CareCase)
+    case handling(CaseID, Handling)
+    case replyStarted(ReplyAttempt, sequence: Int)
+    /// `n` is dense from 1 within an attempt.
+    case replyDelta(ReplyAttempt, n: Int, text: String)
+    case replyEnded(ReplyAttempt, state: Reply.State, messageID: MessageID?, code: String?)
+    /// Never an entry of a log; made for one reader from the log's fold of a running reply.
+    case replySnapshot(ReplyFold)
+
+    package var caseID: CaseID {
+        switch self {
+        case .message(let message): message.caseID
+        case .careCase(let value): value.id
+        case .handling(let id, _): id
+        case .replyStarted(let attempt, _), .replyDelta(let attempt, _, _), .replyEnded(let attempt, _, _, _):
+            attempt.caseID
+        case .replySnapshot(let fold): fold.attempt.caseID
+        }
+    }
+
+    /// SSE `event:`, WebSocket `type`.
+    package var type: String {
+        switch self {
+        case .message: "message"
+        case .careCase: "case"
+        case .handling: "handling"
+        case .replyStarted: "reply.started"
+        case .replyDelta: "reply.delta"
+        case .replyEnded(_, let state, _, _): "reply.\(state.rawValue)"
+        case .replySnapshot: "reply.snapshot"
+        }
+    }
+
+    /// Which attempt of which reply this is about, if it is about one.
+    package var attempt: ReplyAttempt? {
+        switch self {
+        case .replyStarted(let attempt, _), .replyDelta(let attempt, _, _), .replyEnded(let attempt, _, _, _): attempt
+        case .replySnapshot(let fold): fold.attempt
+        case .message, .careCase, .handling: nil
+        }
+    }
+
+    package var audience: Audience {
+        if case .message(let message) = self { message.audience } else { .everyone }
+    }
+}
+
+/// One attempt at one reply of one case.
+package struct ReplyAttempt: Hashable, Sendable {
+    package var caseID: CaseID
+    package var replyID: ReplyID
+    package var number: Int
+
+    package init(caseID: CaseID, replyID: ReplyID, number: Int) {
+        self.caseID = caseID
+        self.replyID = replyID
+        self.number = number
+    }
+}
+
+/// What a running reply has said so far: the deltas 1…`through` in one piece.
+package struct ReplyFold: Hashable, Sendable {
+    package var attempt: ReplyAttempt
+    package var sequence: Int
+    package var through: Int
+    package var text: String
+
+    package init(attempt: ReplyAttempt, sequence: Int, through: Int = 0, text: String = "") {
+        self.attempt = attempt
+        self.sequence = sequence
+        self.through = through
+        self.text = text
+    }
+}
+
+extension CareEvent: Codable {
+    private enum Keys: String, CodingKey {
+        case type, state, version, by, attempt, sequence, n, text, through, retryable, code
+        case caseID = "case_id"
+        case replyID = "reply_id"
+        case messageID = "message_id"
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Keys.self)
+        try container.encode(type, forKey: .type)
+        try container.encode(caseID, forKey: .caseID)
+        if let attempt {
+            try container.encode(attempt.replyID, forKey: .replyID)
+            try container.encode(attempt.number, forKey: .attempt)
+        }
+        switch self {
+        case .message(let message): try message.encode(to: encoder)
+        case .careCase(let value): try value.encode(to: encoder)
+        case .handling(_, let handling): try handling.encode(to: encoder)
+        case .replyStarted(_, let sequence): try container.encode(sequence, forKey: .sequence)
+        case .replyDelta(_, let n, let text):
+            try container.encode(n, forKey: .n)
+            try container.encode(text, forKey: .text)
+        case .replySnapshot(let fold):
+            try container.encode(fold.sequence, forKey: .sequence)
+            try container.encode(fold.through, forKey: .through)
+            try container.encode(fold.text, forKey: .text)
+        case .replyEnded(_, let state, let messageID, let code):
+            try container.encode(messageID, forKey: .messageID)
+            try container.encode(state.isRetryable, forKey: .retryable)
+            try container.encode(code, forKey: .code)
+        }
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Keys.self)
+        let type = try container.decode(String.self, forKey: .type)
+        func attempt() throws -> ReplyAttempt {
+            ReplyAttempt(
+                caseID: try container.decode(CaseID.self, forKey: .caseID),
+                replyID: try container.decode(ReplyID.self, forKey: .replyID),
+                number: try container.decode(Int.self, forKey: .attempt))
+        }
+        switch type {
+        case "message": self = .message(try Message(from: decoder))
+        case "case": self = .careCase(try CareCase(from: decoder))
+        case "handling":
+            self = .handling(try container.decode(CaseID.self, forKey: .caseID), try Handling(from: decoder))
+        case "reply.started":
+            self = .replyStarted(try attempt(), sequence: try container.decode(Int.self, forKey: .sequence))
+        case "reply.delta":
+            self = .replyDelta(
+                try attempt(), n: try container.decode(Int.self, forKey: .n),
+                text: try container.decode(String.self, forKey: .text))
+        case "reply.snapshot":
+            self = .replySnapshot(
+                ReplyFold(
+                    attempt: try attempt(), sequence: try container.decode(Int.self, forKey: .sequence),
+                    through: try container.decode(Int.self, forKey: .through),
+                    text: try container.decode(String.self, forKey: .text)))
+        default:
+            guard type.hasPrefix("reply."), let state = Reply.State(rawValue: String(type.dropFirst(6))), state.isOver
+            else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .type, in: container, debugDescription: "unknown event type")
+            }
+            self = .replyEnded(
+                try attempt(), state: state,
+                messageID: try container.decodeIfPresent(MessageID.self, forKey: .messageID),
+                code: try container.decodeIfPresent(String.self, forKey: .code))
+        }
+    }
+
+    /// The one line of JSON that every transport sends. JSON escapes line breaks, so it fits an SSE `data:` line.
+    package func json() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.withoutEscapingSlashes]
+        return Array(try encoder.encode(self))
+    }
+
+    package init(json: [UInt8]) throws {
+        self = try JSONDecoder().decode(CareEvent.self, from: Data(json))
+    }
+}

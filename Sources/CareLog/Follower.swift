@@ -1,0 +1,67 @@
+package import CareDomain
+
+/// One reader of a topic. Ask for `next` until it is empty; letting go of it ends it.
+package final class Follower: Sendable {
+    package enum ResetReason: String, Sendable, Equatable {
+        case unknownEpoch = "unknown_epoch"
+        case trimmed, ahead
+    }
+
+    package enum Item: Sendable {
+        /// The stream is open; the position is where it begins, nil when a `reset` says that next.
+        case ready(Position?)
+        case entry(Entry, Position)
+        /// A running reply so far, as of the position.
+        case fold(ReplyFold, Position)
+        /// What the reader holds may have holes: fetch a snapshot, then go on from here.
+        case reset(ResetReason, Position)
+        /// A sign of life; with a position when that moved without anything to show.
+        case heartbeat(Position?)
+        /// The last item.
+        case parting(Parting)
+
+        /// The SSE `id` it is sent with.
+        package var position: Position? {
+            switch self {
+            case .ready(let position), .heartbeat(let position): position
+            case .entry(_, let position), .fold(_, let position), .reset(_, let position): position
+            case .parting: nil
+            }
+        }
+
+        var size: Int {
+            switch self {
+            case .entry(let entry, _): entry.json.count
+            case .fold(let fold, _): fold.text.utf8.count + 128
+            case .ready, .reset, .heartbeat, .parting: 64
+            }
+        }
+    }
+
+    private let source: any FollowerSource
+    private let id: Int
+
+    package init(source: any FollowerSource, id: Int) {
+        self.source = source
+        self.id = id
+    }
+
+    deinit { source.leave(id) }
+
+    /// The next items in order, at least one; empty once it is over or the task was cancelled.
+    package func next() async -> [Item] { await source.next(id) }
+
+    /// Sends a heartbeat if nothing else is waiting.
+    package func beat() { source.beat(id) }
+
+    /// Ends the stream after what is already there.
+    package func part(_ parting: Parting) { source.part(id, parting) }
+}
+
+/// What hosts followers: a topic in some log.
+package protocol FollowerSource: Sendable {
+    func next(_ id: Int) async -> [Follower.Item]
+    func beat(_ id: Int)
+    func part(_ id: Int, _ parting: Parting)
+    func leave(_ id: Int)
+}

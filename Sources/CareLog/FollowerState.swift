@@ -1,0 +1,125 @@
+import CareDomain
+
+/// Decides what one reader sees next. Pure: no lock, no clock, no I/O.
+///
+/// A reader is a place in the log, not a queue beside it: replay and live are the same step ("what comes after my
+/// offset?"), so they cannot overlap or leave a hole, and a slow reader costs a number, not a buffer. What bounds it is
+/// how far behind it is: over `lagBytes` the words it missed are folded, and if it still is too far behind it is sent
+/// away to resume (docs/decisions/0007-followers-pull.md).
+package struct FollowerState {
+    private let view: StreamView
+    private var offset = 0
+    /// The last position the reader was told, so that a filtered view can be told when it moved unseen.
+    private var told = -1
+    private var opening: [Follower.Item] = []
+    private var beat = false
+    private var parting: Parting?
+    private var isOver = false
+
+    /// Where a reader begins: at its position if that is still to be had, else at now with a `reset`.
+    package init(from position: Position?, view: StreamView, in topic: TopicState) {
+        self.view = view
+        let now = topic.position
+        guard let position else {
+            begin(at: now, topic)
+            return
+        }
+        if position.epoch != now.epoch {
+            restart(.unknownEpoch, at: now, topic)
+        } else if position.offset > now.offset {
+            restart(.ahead, at: now, topic)
+        } else if position.offset < topic.first - 1 {
+            restart(.trimmed, at: now, topic)
+        } else {
+            offset = position.offset
+            told = offset
+            opening = [.ready(position)]
+        }
+    }
+
+    /// What to send now: `nil` when there is nothing and the reader should wait; empty when it is over.
+    package mutating func take(from topic: TopicState, limits: LogLimits) -> [Follower.Item]? {
+        guard !isOver else { return [] }
+        if !opening.isEmpty {
+            defer { opening = [] }
+            return opening
+        }
+        guard let waiting = topic.entries(after: offset) else {
+            restart(.trimmed, at: topic.position, topic)
+            defer { opening = [] }
+            return Array(opening.dropFirst())  // `ready` was said at the beginning
+        }
+        var items: [Follower.Item] = []
+        if topic.lag(after: offset) > limits.lagBytes {
+            items = folded(waiting, topic)
+            if items.reduce(0, { $0 + $1.size }) > limits.lagBytes { return part(.slow) }
+            offset = topic.position.offset
+        } else {
+            var size = 0
+            for entry in waiting {
+                offset = entry.offset
+                guard view.shows(entry.event) else { continue }
+                items.append(.entry(entry, Position(epoch: topic.epoch, offset: entry.offset)))
+                size += entry.json.count
+                if size >= limits.batchBytes { break }
+            }
+        }
+        if let last = items.last {
+            // What the last item says, not how far was looked: hidden entries after it are for a heartbeat to tell.
+            told = last.position?.offset ?? told
+            beat = false
+            return items
+        }
+        if let parting { return part(parting) }
+        if beat {
+            beat = false
+            defer { told = offset }
+            return [.heartbeat(told == offset ? nil : Position(epoch: topic.epoch, offset: offset))]
+        }
+        return nil
+    }
+
+    /// Time for a sign of life, unless something else is about to be sent.
+    package mutating func wantsHeartbeat() { beat = true }
+
+    /// Ends once what is there has been taken. The first reason stays.
+    package mutating func part(with reason: Parting) { parting = parting ?? reason }
+
+    private mutating func part(_ reason: Parting) -> [Follower.Item] {
+        isOver = true
+        return [.parting(reason)]
+    }
+
+    private mutating func begin(at now: Position, _ topic: TopicState) {
+        offset = now.offset
+        told = offset
+        opening = [.ready(now)]
+        opening += snapshots(topic)
+    }
+
+    private mutating func restart(_ reason: Follower.ResetReason, at now: Position, _ topic: TopicState) {
+        offset = now.offset
+        told = offset
+        opening = [.ready(nil), .reset(reason, now)]
+        opening += snapshots(topic)
+    }
+
+    private func snapshots(_ topic: TopicState) -> [Follower.Item] {
+        topic.folds.filter { view.shows(.replySnapshot($0)) }.map { .fold($0, topic.position) }
+    }
+
+    /// The same entries with the words of replies in one piece: those still running as a snapshot at the end, those
+    /// that ended left out, because the `message` that follows them holds it all.
+    private func folded(_ waiting: ArraySlice<Entry>, _ topic: TopicState) -> [Follower.Item] {
+        var items: [Follower.Item] = []
+        var cut: Set<ReplyID> = []
+        for entry in waiting where view.shows(entry.event) {
+            if case .replyDelta(let attempt, _, _) = entry.event {
+                cut.insert(attempt.replyID)
+            } else {
+                items.append(.entry(entry, Position(epoch: topic.epoch, offset: entry.offset)))
+            }
+        }
+        return items + topic.folds.filter { cut.contains($0.attempt.replyID) }.map { .fold($0, topic.position) }
+    }
+}

@@ -1,0 +1,114 @@
+package import CareDomain
+
+/// One topic as a value: offsets, fact order, fences, trimming, and what running replies have said. Pure: no lock, no
+/// clock, no I/O. `MemoryEventLog` hosts it; the Redis script does the same steps.
+///
+///     offset   1      2        3        4        5        6
+///            message  started  delta 1  delta 2  message  finished
+///            ↑ first                                      ↑ last = next − 1
+package struct TopicState {
+    package let epoch: String
+    private let limits: LogLimits
+    private var entries: [Entry] = []
+    /// `entries[..<trimmed]` are gone; the array is cut when they are half of it, so trimming costs O(1) each.
+    private var trimmed = 0
+    private var next = 1
+    /// Bytes ever appended, and the same up to each kept entry: how far behind a reader is, without adding up.
+    private var bytes = 0
+    private var bytesBefore: [Int] = []
+    private var lastFact: Int?
+    private var fences: [CaseID: Fence] = [:]
+    private var running: [ReplyID: Running] = [:]
+
+    private struct Running {
+        var fold: ReplyFold
+        var startedAt: Int
+    }
+
+    package init(epoch: String, limits: LogLimits = LogLimits()) {
+        self.epoch = epoch
+        self.limits = limits
+    }
+
+    package var position: Position { Position(epoch: epoch, offset: next - 1) }
+    package var first: Int { next - (entries.count - trimmed) }
+    package var isReplying: Bool { !running.isEmpty }
+
+    package var folds: [ReplyFold] { running.values.map(\.fold).sorted { $0.sequence < $1.sequence } }
+
+    /// `json` is made by the caller, outside any lock, because encoding is the expensive part.
+    package mutating func append(_ draft: Draft, json: [UInt8]) -> AppendOutcome {
+        switch draft.kind {
+        case .fact(let number, let fence):
+            if let lastFact {
+                if number <= lastFact { return .duplicate }
+                if number > lastFact + 1 { return .behind(last: lastFact) }
+            }
+            lastFact = number
+            if let fence { raiseFence(fence, of: draft.event.caseID) }
+        case .reply(let fence):
+            guard let known = fences[draft.event.caseID] else { return .unknownFence }
+            guard fence.takeover == known.takeover, fence.lease >= known.lease else { return .fenced }
+            if case .replyDelta(let attempt, let n, _) = draft.event {
+                guard let held = running[attempt.replyID], held.fold.attempt == attempt else { return .fenced }
+                if n <= held.fold.through { return .duplicate }
+                guard n == held.fold.through + 1 else { return .behind(last: held.fold.through) }
+            }
+            raiseFence(fence, of: draft.event.caseID)
+        }
+        fold(draft.event)
+        entries.append(Entry(offset: next, event: draft.event, json: json))
+        bytesBefore.append(bytes)
+        bytes += json.count
+        next += 1
+        trim()
+        return .appended(position)
+    }
+
+    package mutating func raiseFence(_ fence: Fence, of caseID: CaseID) {
+        fences[caseID] = fences[caseID]?.raised(to: fence) ?? fence
+    }
+
+    /// The entries after an offset, `nil` when some of them are gone or the offset has not been reached.
+    package func entries(after offset: Int) -> ArraySlice<Entry>? {
+        guard offset >= first - 1, offset < next else { return nil }
+        return entries[(trimmed + offset - first + 1)...]
+    }
+
+    /// Bytes of the entries after an offset.
+    package func lag(after offset: Int) -> Int {
+        let index = trimmed + offset - first + 1
+        return index < bytesBefore.count ? bytes - bytesBefore[max(index, 0)] : 0
+    }
+
+    private mutating func fold(_ event: CareEvent) {
+        switch event {
+        case .replyStarted(let attempt, let sequence):
+            running[attempt.replyID] = Running(
+                fold: ReplyFold(attempt: attempt, sequence: sequence), startedAt: next)
+        case .replyDelta(let attempt, let n, let text):
+            running[attempt.replyID]?.fold.through = n
+            running[attempt.replyID]?.fold.text += text
+        case .replyEnded(let attempt, _, _, _): running[attempt.replyID] = nil
+        case .message(let message):
+            if let id = message.replyID, let held = running[id], held.fold.attempt.number <= message.version {
+                running[id] = nil
+            }
+        case .careCase, .handling, .replySnapshot: break
+        }
+    }
+
+    private mutating func trim() {
+        let protected = running.values.map(\.startedAt).min() ?? Int.max
+        while entries.count - trimmed > limits.kept,
+            first < protected || entries.count - trimmed > limits.keptWhileReplying
+        {
+            trimmed += 1
+        }
+        if trimmed > 64, trimmed > entries.count / 2 {
+            entries.removeFirst(trimmed)
+            bytesBefore.removeFirst(trimmed)
+            trimmed = 0
+        }
+    }
+}

@@ -1,0 +1,78 @@
+/// The schema's history: numbered, forward only, each in a transaction of its own. Written for SQLite and PostgreSQL
+/// alike: TEXT and BIGINT only, times in milliseconds.
+enum Migrations {
+    struct Step {
+        let number: Int
+        let statements: [String]
+    }
+
+    static var newest: Int { all.last?.number ?? 0 }
+
+    static let all: [Step] = [
+        Step(
+            number: 1,
+            statements: [
+                """
+                CREATE TABLE people (
+                  id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, language TEXT NOT NULL)
+                """,
+                // fence: the handling version of the last takeover; lease: the newest lease number. Both only grow.
+                """
+                CREATE TABLE cases (
+                  id TEXT PRIMARY KEY, patient_id TEXT NOT NULL, client_case_id TEXT, title TEXT NOT NULL,
+                  status TEXT NOT NULL, language TEXT NOT NULL, version BIGINT NOT NULL,
+                  handling_state TEXT NOT NULL, handling_version BIGINT NOT NULL, handling_by TEXT,
+                  fence BIGINT NOT NULL, lease BIGINT NOT NULL, next_sequence BIGINT NOT NULL,
+                  next_ordinal BIGINT NOT NULL, last_message TEXT,
+                  created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL)
+                """,
+                "CREATE UNIQUE INDEX cases_by_client_id ON cases (patient_id, client_case_id)",
+                "CREATE INDEX cases_by_patient ON cases (patient_id, updated_at)",
+                """
+                CREATE TABLE messages (
+                  id TEXT PRIMARY KEY, case_id TEXT NOT NULL REFERENCES cases (id), sequence BIGINT NOT NULL,
+                  version BIGINT NOT NULL, role TEXT NOT NULL, sender TEXT NOT NULL, sender_name TEXT,
+                  medium TEXT NOT NULL, audience TEXT NOT NULL, body TEXT NOT NULL, reply_id TEXT,
+                  client_message_id TEXT, answered_in TEXT, status TEXT NOT NULL, answered_by TEXT,
+                  created_at BIGINT NOT NULL)
+                """,
+                "CREATE UNIQUE INDEX messages_in_order ON messages (case_id, sequence)",
+                "CREATE UNIQUE INDEX messages_by_key ON messages (case_id, client_message_id)",
+                "CREATE INDEX messages_by_answer ON messages (answered_in)",
+                """
+                CREATE TABLE replies (
+                  id TEXT PRIMARY KEY, case_id TEXT NOT NULL REFERENCES cases (id), patient_id TEXT NOT NULL,
+                  ordinal BIGINT NOT NULL, state TEXT NOT NULL, attempt BIGINT NOT NULL, sequence BIGINT,
+                  through BIGINT NOT NULL, body TEXT NOT NULL, fence BIGINT NOT NULL, lease BIGINT NOT NULL,
+                  lease_until BIGINT NOT NULL, stop_wanted BIGINT NOT NULL, code TEXT, started_at BIGINT)
+                """,
+                "CREATE UNIQUE INDEX replies_in_order ON replies (case_id, ordinal)",
+                "CREATE INDEX replies_by_state ON replies (state, lease_until)",
+                "CREATE TABLE topics (name TEXT PRIMARY KEY, last_fact BIGINT NOT NULL)",
+                """
+                CREATE TABLE log_outbox (
+                  topic TEXT NOT NULL, number BIGINT NOT NULL, event TEXT NOT NULL,
+                  fence_takeover BIGINT, fence_lease BIGINT, created_at BIGINT NOT NULL, PRIMARY KEY (topic, number))
+                """,
+                "CREATE INDEX log_outbox_by_age ON log_outbox (created_at)",
+                "CREATE TABLE flags (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
+                "CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+            ])
+    ]
+
+    /// Brings the schema up to date and returns the steps it took. Refuses a schema from the future rather than
+    /// writing into tables it does not understand.
+    static func run(on database: any SQLDatabase) async throws -> [Int] {
+        try await database.write { session in
+            try session.run("CREATE TABLE IF NOT EXISTS schema_steps (number BIGINT PRIMARY KEY)", [])
+            let done = try session.row("SELECT COALESCE(MAX(number), 0) AS n FROM schema_steps", [])?.int("n") ?? 0
+            guard done <= newest else { throw StoreError.newerSchema(found: done, known: newest) }
+            let open = all.filter { $0.number > done }
+            for step in open {
+                for statement in step.statements { try session.run(statement, []) }
+                try session.run("INSERT INTO schema_steps (number) VALUES ($1)", [SQLValue(step.number)])
+            }
+            return open.map(\.number)
+        }
+    }
+}

@@ -1,0 +1,231 @@
+package import CareDesk
+package import CareDomain
+package import CareLog
+
+extension SQLStore {
+    package func reply(_ id: ReplyID) async throws -> Reply? {
+        try await database.read { try $0.reply(id) }
+    }
+
+    package func lastReply(of caseID: CaseID) async throws -> Reply? {
+        try await database.read { try $0.lastReply(of: caseID) }
+    }
+
+    package func startable(limit: Int) async throws -> [ReplyID] {
+        try await database.read { session in
+            try session.rows(
+                """
+                SELECT id FROM replies AS waiting WHERE state = 'queued' AND NOT EXISTS (
+                  SELECT 1 FROM replies AS other WHERE other.case_id = waiting.case_id AND other.state = 'running')
+                ORDER BY id LIMIT $1
+                """,
+                [SQLValue(limit)]
+            ).map { try $0.id("id") }
+        }
+    }
+
+    package func start(_ id: ReplyID, lease until: Moment, at now: Moment) async throws -> StartedReply? {
+        try await database.write { session in
+            guard var reply = try session.reply(id), try session.lock(reply.caseID),
+                let found = try session.careCase(reply.caseID), reply.state == .queued
+            else { return nil }
+            guard found.handling.letsAIAnswer else {
+                try session.stopQueued(reply, at: now)
+                return nil
+            }
+            let running = try session.rows(
+                "SELECT 1 AS one FROM replies WHERE case_id = $1 AND state = 'running'", [SQLValue(reply.caseID)])
+            guard running.isEmpty else { return nil }
+            guard
+                let row = try session.row(
+                    "UPDATE cases SET lease = lease + 1 WHERE id = $1 RETURNING fence, lease", [SQLValue(found.id)])
+            else { return nil }
+            let fence = Fence(takeover: try row.int("fence"), lease: try row.int("lease"))
+            let sequence = try reply.sequence ?? session.nextSequence(of: found.id)
+            reply.state = .running
+            reply.sequence = sequence
+            reply.startedAt = now
+            reply.through = 0
+            reply.text = ""
+            try session.run(
+                """
+                UPDATE replies SET state = 'running', sequence = $2, through = 0, body = '', fence = $3, lease = $4,
+                  lease_until = $5, stop_wanted = 0, code = NULL, started_at = $6 WHERE id = $1
+                """,
+                [
+                    SQLValue(id), SQLValue(sequence), SQLValue(fence.takeover), SQLValue(fence.lease), SQLValue(until),
+                    SQLValue(now),
+                ])
+            return StartedReply(reply: reply, fence: fence, sequence: sequence)
+        }
+    }
+
+    package func checkpoint(
+        _ reply: StartedReply, through: Int, text: String, lease until: Moment
+    ) async throws -> Kept {
+        try await database.write { session in
+            let row = try session.row(
+                """
+                UPDATE replies SET through = $2, body = $3, lease_until = $4
+                WHERE id = $1 AND state = 'running' AND lease = $5
+                  AND fence = (SELECT cases.fence FROM cases WHERE cases.id = replies.case_id)
+                RETURNING stop_wanted
+                """,
+                [
+                    SQLValue(reply.reply.id), SQLValue(through), .text(text), SQLValue(until),
+                    SQLValue(reply.fence.lease),
+                ])
+            guard let row else { return .lost }
+            return try row.bool("stop_wanted") ? .stopWanted : .kept
+        }
+    }
+
+    package func end(_ started: StartedReply, _ ending: ReplyEnding, at now: Moment) async throws -> Bool {
+        try await database.write { session in
+            guard try session.lock(started.reply.caseID),
+                let row = try session.row(
+                    "SELECT replies.lease, cases.fence FROM replies JOIN cases ON cases.id = replies.case_id "
+                        + "WHERE replies.id = $1 AND replies.state = 'running'",
+                    [SQLValue(started.reply.id)]),
+                try row.int("lease") == started.fence.lease, try row.int("fence") == started.fence.takeover
+            else { return false }
+            try session.end(started.reply, sequence: started.sequence, ending, at: now)
+            return true
+        }
+    }
+
+    package func requestStop(_ id: ReplyID, at now: Moment) async throws -> Reply? {
+        try await database.write { session in
+            guard let reply = try session.reply(id), try session.lock(reply.caseID) else { return nil }
+            switch reply.state {
+            case .queued: try session.stopQueued(reply, at: now)
+            case .running: try session.run("UPDATE replies SET stop_wanted = 1 WHERE id = $1", [SQLValue(id)])
+            case .finished, .stopped, .interrupted, .failed: break
+            }
+            return try session.reply(id)
+        }
+    }
+
+    package func retry(_ id: ReplyID, at now: Moment) async throws -> RetryOutcome {
+        try await database.write { session in
+            guard var reply = try session.reply(id), try session.lock(reply.caseID),
+                let found = try session.careCase(reply.caseID)
+            else { return .noSuchReply }
+            guard found.handling.letsAIAnswer else { return .handledByPerson }
+            guard try session.lastReply(of: reply.caseID)?.id == id else { return .superseded }
+            if reply.state == .finished { return .finished }
+            guard reply.state.isRetryable else { return .running }
+            reply.attempt += 1
+            reply.state = .queued
+            reply.text = ""
+            reply.through = 0
+            reply.code = nil
+            try session.run(
+                """
+                UPDATE replies SET state = 'queued', attempt = $2, through = 0, body = '', code = NULL, stop_wanted = 0
+                WHERE id = $1
+                """,
+                [SQLValue(id), SQLValue(reply.attempt)])
+            return .queued(reply)
+        }
+    }
+
+    package func interruptLapsed(at now: Moment) async throws -> [Topic] {
+        let lapsed = try await database.read { session in
+            try session.rows(
+                "SELECT id FROM replies WHERE state = 'running' AND lease_until < $1", [SQLValue(now)]
+            ).map { try $0.id("id") as ReplyID }
+        }
+        var topics: [Topic] = []
+        for id in lapsed {
+            let topic = try await database.write { session -> Topic? in
+                // Looked at again under the lock: its writer may have renewed or ended it meanwhile.
+                guard let reply = try session.reply(id), try session.lock(reply.caseID),
+                    let row = try session.row(
+                        "SELECT lease_until, stop_wanted FROM replies WHERE id = $1 AND state = 'running'",
+                        [SQLValue(id)]),
+                    try row.moment("lease_until") < now
+                else { return nil }
+                // A newer lease number shuts out its writer, should it wake up.
+                try session.run("UPDATE cases SET lease = lease + 1 WHERE id = $1", [SQLValue(reply.caseID)])
+                let state: Reply.State = try row.bool("stop_wanted") ? .stopped : .interrupted
+                try session.end(
+                    reply, sequence: reply.sequence ?? session.nextSequence(of: reply.caseID),
+                    ReplyEnding(
+                        state: state, text: reply.text, through: reply.through, author: .guide,
+                        code: state == .interrupted ? "lease_lapsed" : nil),
+                    at: now)
+                return .patient(reply.patientID)
+            }
+            if let topic { topics.append(topic) }
+        }
+        return topics
+    }
+}
+
+extension SQLSession {
+    func reply(_ id: ReplyID) throws -> Reply? {
+        try row("SELECT * FROM replies WHERE id = $1", [SQLValue(id)]).map(Reply.init)
+    }
+
+    func lastReply(of caseID: CaseID) throws -> Reply? {
+        try row(
+            "SELECT * FROM replies WHERE case_id = $1 ORDER BY ordinal DESC LIMIT 1", [SQLValue(caseID)]
+        ).map(Reply.init)
+    }
+
+    func addReply(_ reply: Reply) throws {
+        let ordinal = try row(
+            "UPDATE cases SET next_ordinal = next_ordinal + 1 WHERE id = $1 RETURNING next_ordinal",
+            [SQLValue(reply.caseID)])
+        try run(
+            """
+            INSERT INTO replies (id, case_id, patient_id, ordinal, state, attempt, sequence, through, body, fence, lease,
+              lease_until, stop_wanted, code, started_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, 0, NULL, $10)
+            """,
+            [
+                SQLValue(reply.id), SQLValue(reply.caseID), SQLValue(reply.patientID),
+                SQLValue(try ordinal?.int("next_ordinal") ?? 0), SQLValue(reply.state), SQLValue(reply.attempt),
+                SQLValue(reply.sequence), SQLValue(reply.through), .text(reply.text), SQLValue(reply.startedAt),
+            ])
+    }
+
+    func stopQueued(_ reply: Reply, at now: Moment) throws {
+        try run("UPDATE replies SET state = 'stopped' WHERE id = $1", [SQLValue(reply.id)])
+        let attempt = ReplyAttempt(caseID: reply.caseID, replyID: reply.id, number: reply.attempt)
+        try addFact(
+            .replyEnded(attempt, state: .stopped, messageID: nil, code: nil), of: reply.patientID, at: now)
+    }
+
+    /// Writes the end of an attempt: the reply, its message if it said anything, and the facts in that order.
+    func end(_ reply: Reply, sequence: Int, _ ending: ReplyEnding, at now: Moment) throws {
+        try run(
+            "UPDATE replies SET state = $2, through = $3, body = $4, code = $5, lease_until = 0 WHERE id = $1",
+            [
+                SQLValue(reply.id), SQLValue(ending.state), SQLValue(ending.through), .text(ending.text),
+                SQLValue(ending.code),
+            ])
+        var messageID: MessageID?
+        if !ending.text.isEmpty, let id = MessageID(rawValue: reply.id.rawValue) {
+            messageID = id
+            let status: Message.Status =
+                switch ending.state {
+                case .stopped: .stopped
+                case .interrupted, .failed: .interrupted
+                case .finished, .queued, .running: .complete
+                }
+            try add(
+                Message(
+                    id: id, caseID: reply.caseID, sequence: sequence, version: reply.attempt, role: .assistant,
+                    sender: .ai, body: ending.text, replyID: reply.id, status: status, answeredBy: ending.author,
+                    createdAt: now),
+                of: reply.patientID)
+        }
+        let attempt = ReplyAttempt(caseID: reply.caseID, replyID: reply.id, number: reply.attempt)
+        try addFact(
+            .replyEnded(attempt, state: ending.state, messageID: messageID, code: ending.code), of: reply.patientID,
+            at: now)
+        try changed(reply.caseID, at: now)
+    }
+}

@@ -1,0 +1,211 @@
+import CareDomain
+package import CareLog
+
+/// What every `EventLog` must do, as checks that throw a sentence. Each adapter's tests run all of them.
+package struct EventLogContract: Sendable {
+    package struct Broken: Error, CustomStringConvertible {
+        package var description: String
+    }
+    package static let topic = Topic.patient(Cast.amina.id)
+    package static let view = StreamView(caseID: Say.caseID)
+
+    package typealias Check = @Sendable (any EventLog) async throws -> Void
+    package static let all: [(name: String, check: Check)] = [
+        ("a reader sees each entry once and in order", inOrder),
+        ("resuming at every offset gives exactly the rest", resumesEverywhere),
+        ("facts are taken once and in order", factsInOrder),
+        ("a reply is refused after a takeover", fenced),
+        ("an unknown fence refuses until it is loaded", unknownFence),
+        ("an old lease is refused after a newer one", oldLease),
+        ("another epoch, and a position ahead, are reset", resets),
+        ("a reading is the fold of exactly the entries up to its position", folds),
+        ("a view hides other cases, other parts and staff", views),
+        ("a second append of the same delta is a duplicate, a skipped one is refused", deltas),
+        ("parting comes after what is already there", parts),
+    ]
+
+    static func expect(_ holds: Bool, _ sentence: @autoclosure () -> String) throws {
+        if !holds { throw Broken(description: sentence()) }
+    }
+
+    /// Takes items until the count of entries and folds is reached.
+    package static func take(_ count: Int, from follower: Follower) async -> [Follower.Item] {
+        var items: [Follower.Item] = []
+        while items.count < count {
+            let more = await follower.next()
+            if more.isEmpty { break }
+            items += more
+        }
+        return items
+    }
+
+    static func bodies(_ items: [Follower.Item]) -> [String] {
+        items.map { item in
+            switch item {
+            case .entry(let entry, let position): "\(position.offset):\(entry.event.type)"
+            case .fold(let fold, _): "fold \(fold.through) \(fold.text)"
+            case .ready(let position): position == nil ? "ready" : "ready at"
+            case .reset(let reason, _): "reset \(reason.rawValue)"
+            case .heartbeat(let position): position == nil ? "beat" : "beat at"
+            case .parting(let parting): "parting \(parting.reason)"
+            }
+        }
+    }
+
+    static func speak(_ log: any EventLog) async throws {
+        let fence = Fence(takeover: 0, lease: 1)
+        try await log.loadFence(fence, of: Say.caseID, in: topic)
+        for draft in [
+            Draft.fact(Say.message("Hello"), number: 1), .reply(Say.started(), under: fence),
+            .reply(Say.delta(1, "Good "), under: fence), .reply(Say.delta(2, "morning"), under: fence),
+            .fact(Say.message("Good morning", 2, reply: Say.reply), number: 2), .fact(Say.ended(), number: 3),
+        ] {
+            let outcome = try await log.append(draft, to: topic)
+            guard case .appended = outcome else { throw Broken(description: "\(draft.event.type): \(outcome)") }
+        }
+    }
+
+    private static let spoken = [
+        "1:message", "2:reply.started", "3:reply.delta", "4:reply.delta", "5:message", "6:reply.finished",
+    ]
+
+    @Sendable static func inOrder(_ log: any EventLog) async throws {
+        let follower = try await log.follow(topic, from: nil, view: view)
+        async let items = take(7, from: follower)
+        try await speak(log)
+        let seen = bodies(await items)
+        try expect(seen == ["ready at"] + spoken, "live: \(seen)")
+    }
+
+    @Sendable static func resumesEverywhere(_ log: any EventLog) async throws {
+        try await speak(log)
+        let end = try await log.reading(of: topic).position
+        for offset in 0...end.offset {
+            let follower = try await log.follow(
+                topic, from: Position(epoch: end.epoch, offset: offset), view: view)
+            let seen = bodies(await take(1 + end.offset - offset, from: follower))
+            try expect(seen == ["ready at"] + spoken.dropFirst(offset), "from \(offset): \(seen)")
+        }
+    }
+
+    @Sendable static func factsInOrder(_ log: any EventLog) async throws {
+        _ = try await log.append(.fact(Say.message("a"), number: 5), to: topic)
+        let same = try await log.append(.fact(Say.message("a"), number: 5), to: topic)
+        try expect(same == .duplicate, "same number: \(same)")
+        let ahead = try await log.append(.fact(Say.message("c"), number: 7), to: topic)
+        try expect(ahead == .behind(last: 5), "ahead: \(ahead)")
+        let next = try await log.append(.fact(Say.message("b"), number: 6), to: topic)
+        try expect(next != .duplicate, "next: \(next)")
+        try expect(try await log.reading(of: topic).position.offset == 2, "two entries stand")
+    }
+
+    @Sendable static func fenced(_ log: any EventLog) async throws {
+        let fence = Fence(takeover: 0, lease: 1)
+        try await log.loadFence(fence, of: Say.caseID, in: topic)
+        _ = try await log.append(.reply(Say.started(), under: fence), to: topic)
+        let takeover = Draft.fact(
+            .handling(Say.caseID, Handling(state: .coordinator, version: 1)), number: 1,
+            fence: Fence(takeover: 1, lease: 1))
+        _ = try await log.append(takeover, to: topic)
+        let late = try await log.append(.reply(Say.delta(1, "late"), under: fence), to: topic)
+        try expect(late == .fenced, "after the takeover: \(late)")
+        try await log.loadFence(fence, of: Say.caseID, in: topic)
+        let again = try await log.append(.reply(Say.delta(1, "late"), under: fence), to: topic)
+        try expect(again == .fenced, "loading an old fence must not lower it: \(again)")
+    }
+
+    @Sendable static func unknownFence(_ log: any EventLog) async throws {
+        let fence = Fence(takeover: 0, lease: 1)
+        let first = try await log.append(.reply(Say.started(), under: fence), to: topic)
+        try expect(first == .unknownFence, "before loading: \(first)")
+        try await log.loadFence(fence, of: Say.caseID, in: topic)
+        let second = try await log.append(.reply(Say.started(), under: fence), to: topic)
+        try expect(second != .unknownFence && second != .fenced, "after loading: \(second)")
+    }
+
+    @Sendable static func oldLease(_ log: any EventLog) async throws {
+        let old = Fence(takeover: 0, lease: 1)
+        let new = Fence(takeover: 0, lease: 2)
+        try await log.loadFence(old, of: Say.caseID, in: topic)
+        _ = try await log.append(.reply(Say.started(), under: old), to: topic)
+        _ = try await log.append(.reply(Say.started(2), under: new), to: topic)
+        let zombie = try await log.append(.reply(Say.delta(1, "zombie"), under: old), to: topic)
+        try expect(zombie == .fenced, "the zombie: \(zombie)")
+    }
+
+    @Sendable static func resets(_ log: any EventLog) async throws {
+        try await speak(log)
+        let now = try await log.reading(of: topic).position
+        for (position, reason) in [
+            (Position(epoch: "0another", offset: 1), "unknown_epoch"),
+            (Position(epoch: now.epoch, offset: now.offset + 1), "ahead"),
+        ] {
+            let follower = try await log.follow(topic, from: position, view: view)
+            let seen = bodies(await take(2, from: follower))
+            try expect(seen == ["ready", "reset \(reason)"], "\(seen)")
+        }
+    }
+
+    @Sendable static func folds(_ log: any EventLog) async throws {
+        let fence = Fence(takeover: 0, lease: 1)
+        try await log.loadFence(fence, of: Say.caseID, in: topic)
+        _ = try await log.append(.reply(Say.started(), under: fence), to: topic)
+        for (n, text) in ["One ", "two ", "three"].enumerated() {
+            _ = try await log.append(.reply(Say.delta(n + 1, text), under: fence), to: topic)
+            let reading = try await log.reading(of: topic)
+            try expect(reading.position.offset == n + 2, "position \(reading.position)")
+            try expect(reading.running.map(\.through) == [n + 1], "fold \(reading.running)")
+        }
+        let follower = try await log.follow(topic, from: nil, view: view)
+        let seen = bodies(await take(2, from: follower))
+        try expect(seen == ["ready at", "fold 3 One two three"], "\(seen)")
+        _ = try await log.append(.fact(Say.ended(.stopped), number: 1), to: topic)
+        try expect(try await log.reading(of: topic).running.isEmpty, "an ended reply still runs")
+    }
+
+    @Sendable static func views(_ log: any EventLog) async throws {
+        try await speak(log)
+        _ = try await log.append(.fact(Say.message("other", 1, in: Say.otherCase), number: 4), to: topic)
+        _ = try await log.append(.fact(Say.message("note", 3, audience: .staff), number: 5), to: topic)
+        let epoch = try await log.reading(of: topic).position.epoch
+        for (view, wanted) in [
+            (StreamView(caseID: Say.caseID, part: .replies), ["2", "3", "4", "6"]),
+            (StreamView(caseID: Say.caseID, part: .messages), ["1", "5"]),
+            (StreamView(caseID: Say.caseID, part: .messages, audience: .staff), ["1", "5", "8"]),
+            (StreamView(caseID: nil, audience: .staff), ["1", "2", "3", "4", "5", "6", "7", "8"]),
+        ] {
+            let follower = try await log.follow(topic, from: Position(epoch: epoch, offset: 0), view: view)
+            let seen = bodies(await take(1 + wanted.count, from: follower)).dropFirst().compactMap {
+                $0.split(separator: ":").first.map(String.init)
+            }
+            try expect(seen == wanted, "\(view.part) for \(view.audience): \(seen)")
+            follower.beat()
+            let beat = bodies(await follower.next())
+            try expect(beat == [wanted.last == "8" ? "beat" : "beat at"], "\(view.part): \(beat)")
+        }
+    }
+
+    @Sendable static func deltas(_ log: any EventLog) async throws {
+        let fence = Fence(takeover: 0, lease: 1)
+        try await log.loadFence(fence, of: Say.caseID, in: topic)
+        let early = try await log.append(.reply(Say.delta(1, "x"), under: fence), to: topic)
+        try expect(early == .fenced, "a delta of a reply that has not started: \(early)")
+        _ = try await log.append(.reply(Say.started(), under: fence), to: topic)
+        _ = try await log.append(.reply(Say.delta(1, "x"), under: fence), to: topic)
+        let same = try await log.append(.reply(Say.delta(1, "x"), under: fence), to: topic)
+        try expect(same == .duplicate, "the same: \(same)")
+        let skipped = try await log.append(.reply(Say.delta(3, "z"), under: fence), to: topic)
+        try expect(skipped == .behind(last: 1), "skipped: \(skipped)")
+    }
+
+    @Sendable static func parts(_ log: any EventLog) async throws {
+        let follower = try await log.follow(topic, from: nil, view: view)
+        _ = await follower.next()
+        try await speak(log)
+        follower.part(.restarting(retry: .seconds(1)))
+        follower.part(.slow)
+        let seen = bodies(await take(7, from: follower))
+        try expect(seen == spoken + ["parting restarting"], "\(seen)")
+        try expect(await follower.next().isEmpty, "it is over")
+    }
+}

@@ -1,0 +1,108 @@
+import CareDesk
+package import CareDomain
+import CareLog
+import HTTPTypes
+import Hummingbird
+
+/// What the app and the operator want to know about the server itself.
+struct OperationRoutes {
+    let about: About
+    let store: any CaseStore
+    let log: any EventLog
+    let flags: any Flags
+    let board: StreamBoard
+
+    private struct Health: Encodable { var status = "ok" }
+    private struct Ready: Encodable {
+        var status: String
+        var checks: [String: String]
+    }
+    private struct Config: Encodable {
+        struct Model: Encodable {
+            var kind: String
+            var advice: String
+        }
+        struct Limits: Encodable {
+            var messageCharacters: Int
+            enum CodingKeys: String, CodingKey { case messageCharacters = "message_characters" }
+        }
+        var version: String
+        var identity: String
+        var defaultLanguage: Language
+        var model: Model
+        var streaming: Bool
+        var contact: String?
+        var limits: Limits
+        enum CodingKeys: String, CodingKey {
+            case version, identity, model, streaming, contact, limits
+            case defaultLanguage = "default_language"
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(version, forKey: .version)
+            try container.encode(identity, forKey: .identity)
+            try container.encode(defaultLanguage, forKey: .defaultLanguage)
+            try container.encode(model, forKey: .model)
+            try container.encode(streaming, forKey: .streaming)
+            try container.encode(contact, forKey: .contact)
+            try container.encode(limits, forKey: .limits)
+        }
+    }
+
+    func health(_ request: Request, _ context: CareContext) async throws -> Response {
+        try JSON.response(Health())
+    }
+
+    func ready(_ request: Request, _ context: CareContext) async throws -> Response {
+        let storeAnswers = await store.isHealthy()
+        let logAnswers = (try? await log.reading(of: .desk)) != nil
+        let isUp = storeAnswers && !board.isClosing
+        let status = isUp ? (logAnswers ? "ready" : "degraded") : "unavailable"
+        let checks = [
+            "store": storeAnswers ? "ok" : "unavailable", "log": logAnswers ? "ok" : "unavailable",
+            "model": about.model.rawValue,
+        ]
+        return try JSON.response(
+            Ready(status: status, checks: checks), status: isUp ? .ok : .serviceUnavailable)
+    }
+
+    func config(_ request: Request, _ context: CareContext) async throws -> Response {
+        try JSON.response(
+            Config(
+                version: about.version, identity: about.identity, defaultLanguage: about.defaultLanguage,
+                model: .init(
+                    kind: about.model.rawValue,
+                    advice: about.model == .guide ? "guide" : about.isDemonstration ? "demonstration" : "model"),
+                streaming: try await flags.value(of: .enableResponseStreaming), contact: about.contact,
+                limits: .init(messageCharacters: about.messageLimit)))
+    }
+
+    func me(_ request: Request, _ context: CareContext) async throws -> Response {
+        try JSON.response(try context.required().person)
+    }
+}
+
+/// What the server says of itself.
+package struct About: Sendable {
+    package var version: String
+    package var identity: String
+    package var model: Message.Author
+    package var isDemonstration: Bool
+    package var contact: String?
+    package var defaultLanguage: Language
+    package var messageLimit: Int
+
+    package init(
+        version: String, identity: String, model: Message.Author, isDemonstration: Bool, contact: String?,
+        defaultLanguage: Language, messageLimit: Int
+    ) {
+        self.version = version
+        self.identity = identity
+        self.model = model
+        self.isDemonstration = isDemonstration
+        self.contact = contact
+        self.defaultLanguage = defaultLanguage
+        self.messageLimit = messageLimit
+    }
+}

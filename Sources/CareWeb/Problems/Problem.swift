@@ -1,0 +1,66 @@
+import Foundation
+package import HTTPTypes
+package import Hummingbird
+import NIOCore
+
+/// What went wrong, in the one form every error leaves the server: `application/problem+json` (RFC 9457) with a stable
+/// `code`. The sentences are for people and carry nothing of what a patient said.
+package struct Problem: Error, Sendable, Equatable {
+    package var status: HTTPResponse.Status
+    package var code: String
+    package var detail: String
+    package var field: String?
+    package var retryAfter: Int?
+    package var allow: [HTTPRequest.Method] = []
+
+    package init(
+        _ status: HTTPResponse.Status, _ code: String, _ detail: String, field: String? = nil, retryAfter: Int? = nil
+    ) {
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.field = field
+        self.retryAfter = retryAfter
+    }
+
+    static let notFound = Problem(.notFound, "not_found", "There is nothing here, or it is not yours to see.")
+    static let unauthenticated = Problem(.unauthorized, "unauthenticated", "Sign in: no valid token came with this.")
+    static let tokenExpired = Problem(.unauthorized, "token_expired", "The token has expired; sign in again.")
+    static let forbidden = Problem(.forbidden, "forbidden", "Only the patient of a case may do this.")
+    static let wrongOrigin = Problem(
+        .forbidden, "wrong_origin", "A request authorised by a cookie must come from this site's own pages.")
+    static let invalidCursor = Problem(
+        .badRequest, "invalid_cursor", "The cursor is not one this server gave: <epoch>-<offset>.")
+    static let shuttingDown = Problem(
+        .serviceUnavailable, "shutting_down", "This node is restarting; try again in a moment.", retryAfter: 1)
+    static let storeUnavailable = Problem(
+        .serviceUnavailable, "store_unavailable", "The store does not answer now; nothing was lost. Try again.",
+        retryAfter: 2)
+
+    static func methodNotAllowed(_ allow: [HTTPRequest.Method]) -> Problem {
+        var problem = Problem(
+            .methodNotAllowed, "method_not_allowed",
+            "Only \(allow.map(\.rawValue).joined(separator: ", ")) can be used here.")
+        problem.allow = allow
+        return problem
+    }
+
+    private struct Body: Encodable {
+        let type = "about:blank"
+        let title: String
+        let status: Int
+        let code: String
+        let detail: String
+        let field: String?
+    }
+
+    package func response() -> Response {
+        let body = Body(
+            title: status.reasonPhrase, status: status.code, code: code, detail: detail, field: field)
+        var headers: HTTPFields = [.contentType: "application/problem+json", .cacheControl: "no-store"]
+        if let retryAfter { headers[.retryAfter] = String(retryAfter) }
+        if !allow.isEmpty { headers[.allow] = allow.map(\.rawValue).joined(separator: ", ") }
+        let bytes = (try? JSONEncoder().encode(body)) ?? Data()
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+}

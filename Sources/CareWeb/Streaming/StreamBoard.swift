@@ -1,0 +1,106 @@
+package import CareDomain
+import CareLog
+import HTTPTypes
+import Synchronization
+
+/// Every open stream of this node: one clock gives all of them their heartbeat and the end of their authorisation,
+/// and a shutdown its goodbye. No stream has a timer of its own.
+package final class StreamBoard: Sendable {
+    package struct Settings: Sendable {
+        package var heartbeat: Duration = .seconds(15)
+        /// A patient's stream is authorised for this long, then returns with a fresh token.
+        package var authorised: Duration = .seconds(600)
+        /// Streams of one person at once; more is `too_many_streams`.
+        package var perPerson = 24
+        /// Goodbyes ask clients to return spread over this time.
+        package var spread: Duration = .seconds(5)
+        package init() {}
+    }
+
+    private struct Open {
+        var follower: Follower
+        var person: PersonID
+        var nextBeat: Moment
+        var until: Moment
+    }
+    private struct State {
+        var streams: [Int: Open] = [:]
+        var perPerson: [PersonID: Int] = [:]
+        var last = 0
+        var isClosing = false
+    }
+    private let state = Mutex(State())
+    private let now: @Sendable () -> Moment
+    package let settings: Settings
+
+    package init(settings: Settings = Settings(), now: @escaping @Sendable () -> Moment = { .now }) {
+        self.settings = settings
+        self.now = now
+    }
+
+    package var count: Int { state.withLock { $0.streams.count } }
+    package var isClosing: Bool { state.withLock { $0.isClosing } }
+
+    func add(_ follower: Follower, of person: PersonID) throws(Problem) -> Int {
+        let now = now()
+        let outcome: Result<Int, Problem> = state.withLock { state in
+            if state.isClosing { return .failure(.shuttingDown) }
+            if state.perPerson[person, default: 0] >= settings.perPerson {
+                return .failure(
+                    Problem(
+                        .tooManyRequests, "too_many_streams",
+                        "One person may have \(settings.perPerson) streams open; close one.", retryAfter: 5))
+            }
+            state.last += 1
+            state.perPerson[person, default: 0] += 1
+            state.streams[state.last] = Open(
+                follower: follower, person: person, nextBeat: now + settings.heartbeat,
+                until: now + settings.authorised)
+            return .success(state.last)
+        }
+        return try outcome.get()
+    }
+
+    func remove(_ id: Int) {
+        // Let go outside the lock: the last reference to a follower takes its topic's lock.
+        let gone = state.withLock { state -> Open? in
+            guard let gone = state.streams.removeValue(forKey: id) else { return nil }
+            let left = state.perPerson[gone.person, default: 1] - 1
+            state.perPerson[gone.person] = left > 0 ? left : nil
+            return gone
+        }
+        withExtendedLifetime(gone) {}
+    }
+
+    /// One tick: call it about once a second.
+    package func tick() {
+        let now = now()
+        let (beats, expired) = state.withLock { state in
+            var beats: [Follower] = []
+            var expired: [Follower] = []
+            for (id, stream) in state.streams {
+                if stream.until <= now {
+                    expired.append(stream.follower)
+                } else if stream.nextBeat <= now {
+                    beats.append(stream.follower)
+                    state.streams[id]?.nextBeat = now + settings.heartbeat
+                }
+            }
+            return (beats, expired)
+        }
+        for follower in expired { follower.part(.authExpired) }
+        for follower in beats { follower.beat() }
+    }
+
+    /// Says goodbye to everyone, each to return at a time of its own, and lets nobody in any more.
+    package func close() {
+        let followers = state.withLock { state in
+            state.isClosing = true
+            return state.streams.values.map(\.follower)
+        }
+        for follower in followers {
+            let spread = Double.random(in: 0...1) * Double(settings.spread.milliseconds)
+            follower.part(.restarting(retry: .milliseconds(Int64(spread) + 250)))
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import CareDesk
+import CareDomain
+import CareLog
+import HTTPTypes
+import Hummingbird
+
+/// The three SSE views of a case.
+struct StreamRoutes {
+    let cases: CaseAccess
+    let log: any EventLog
+    let flags: any Flags
+    let board: StreamBoard
+
+    func events(_ request: Request, _ context: CareContext) async throws -> Response {
+        try await open(.everything, request, context)
+    }
+    func chat(_ request: Request, _ context: CareContext) async throws -> Response {
+        try await open(.replies, request, context)
+    }
+    func messages(_ request: Request, _ context: CareContext) async throws -> Response {
+        try await open(.messages, request, context)
+    }
+
+    private func open(_ part: StreamView.Part, _ request: Request, _ context: CareContext) async throws -> Response {
+        let (caller, careCase) = try await cases.readable(context)
+        // The header wins: a browser's own reconnect repeats the old URL with the old ?cursor=.
+        let from = try position(request.headers[.lastEventID] ?? request.uri.queryParameters["cursor"].map(String.init))
+        let follower = try await log.follow(
+            .patient(careCase.patientID), from: from,
+            view: StreamView(caseID: careCase.id, part: part, audience: caller.audience))
+        let stream = EventStream(
+            follower: follower, caseID: careCase.id,
+            isStreaming: try await flags.value(of: .enableResponseStreaming))
+        let place = try board.add(follower, of: caller.person.id)
+        let board = board
+        let body = ResponseBody { writer in
+            defer { board.remove(place) }
+            try await request.body.consumeWithInboundCloseHandler { _ in
+                try await stream.write(to: &writer, retry: .milliseconds(Int.random(in: 800...1_600)))
+            } onInboundClosed: {
+                follower.part(.gone)
+            }
+            try await writer.finish(nil)
+        }
+        return Response(
+            status: .ok,
+            headers: [
+                .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache, no-transform",
+                .xAccelBuffering: "no",
+            ], body: body)
+    }
+
+    private func position(_ text: String?) throws -> Position? {
+        guard let text, !text.isEmpty else { return nil }
+        do { return try Position(parsing: text) } catch { throw Problem.invalidCursor }
+    }
+}
+
+extension HTTPField.Name {
+    static let lastEventID = named("Last-Event-ID")
+    static let xAccelBuffering = named("X-Accel-Buffering")
+    static let prefer = named("Prefer")
+    static let preferenceApplied = named("Preference-Applied")
+
+    /// A header the library has no constant for. A name that is not a token is a mistake in this source file.
+    static func named(_ text: StaticString) -> Self {
+        guard let name = Self("\(text)") else { preconditionFailure("not a header name: \(text)") }
+        return name
+    }
+}

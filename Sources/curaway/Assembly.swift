@@ -1,0 +1,164 @@
+import AsyncHTTPClient
+import CareDesk
+import CareDomain
+import CareGateways
+import CareLog
+import CareStore
+import CareWeb
+import Foundation
+import Hummingbird
+import Logging
+import ServiceLifecycle
+
+/// Puts the product together: the only file that knows every adapter.
+struct Assembly: Sendable {
+    let settings: Settings
+    let logger: Logger
+    let store: SQLStore
+    let log: MemoryEventLog
+    let board: StreamBoard
+    let orchestrator: ReplyOrchestrator
+    let identity: DevelopmentIdentity
+    let intake: Intake
+    private let client: HTTPClient
+    private let publisher: FactPublisher
+
+    /// Opens the store, brings its schema up to date, and wires everything; nothing runs yet.
+    static func make(_ settings: Settings, logger: Logger) async throws -> Assembly {
+        let store = try await openStore(settings)
+        return try await Assembly(settings, store: store, logger: logger)
+    }
+
+    static func openStore(_ settings: Settings) async throws -> SQLStore {
+        do {
+            try FileManager.default.createDirectory(atPath: settings.data, withIntermediateDirectories: true)
+        } catch {
+            throw SettingError(name: "data", value: settings.data, why: "the folder cannot be made or written")
+        }
+        let store = SQLStore(try SQLiteDatabase(path: settings.databasePath))
+        try await store.migrate()
+        return store
+    }
+
+    private init(_ settings: Settings, store: SQLStore, logger: Logger) async throws {
+        self.settings = settings
+        self.logger = logger
+        self.store = store
+        let report: @Sendable (String) -> Void = { logger.error("\($0)") }
+        var limits = LogLimits()
+        limits.kept = settings.logKept
+        limits.keptWhileReplying = settings.logKeptWhileReplying
+        limits.lagBytes = settings.followerLagBytes
+        limits.topics = settings.logTopics
+        log = MemoryEventLog(limits: limits)
+        publisher = FactPublisher(store: store, log: log, report: report)
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .models())
+        var replies = ReplyOrchestrator.Settings()
+        replies.lease = settings.lease
+        replies.checkpoint = settings.checkpoint
+        replies.coalescing = settings.coalescing
+        replies.running = settings.repliesAtOnce
+        replies.drain = settings.drain
+        orchestrator = ReplyOrchestrator(
+            store: store, log: log, publisher: publisher,
+            answering: Answering(model: try Self.model(settings, client), guide: Guide(pace: settings.guidePace)),
+            prompts: PromptWriter(tokenBudget: settings.historyTokens, system: SystemPrompt.text(in:)),
+            flags: store, settings: replies, report: report)
+        var intake = Intake.Settings()
+        intake.messageLimit = settings.messageCharacters
+        intake.waitingLimit = settings.waitingMessages
+        intake.contact = settings.contact
+        self.intake = Intake(
+            store: store, publisher: publisher, orchestrator: orchestrator, flags: store, settings: intake)
+        identity = try await DevelopmentIdentity(store: store, lifetime: settings.tokenLifetime)
+        var streams = StreamBoard.Settings()
+        streams.heartbeat = settings.heartbeat
+        streams.authorised = settings.streamAuthorised
+        streams.perPerson = settings.streamsPerPerson
+        streams.spread = settings.drain
+        board = StreamBoard(settings: streams)
+    }
+
+    /// The setting alone decides; a key that happens to be in the environment changes nothing.
+    static func model(_ settings: Settings, _ client: HTTPClient) throws -> any LanguageModel {
+        switch settings.model {
+        case .guide: return Guide(pace: settings.guidePace)
+        case .anthropic:
+            // A server of one's own that speaks this format may want no key; the header is sent all the same.
+            guard let key = UpstreamKey(settings.anthropic.key ?? "none") else {
+                throw SettingError(name: "anthropic.key", value: "", why: "it is not usable in a header")
+            }
+            return AnthropicModel(
+                .init(
+                    baseURL: settings.anthropic.baseURL, key: key, model: settings.anthropic.model,
+                    version: settings.anthropicVersion, maxTokens: settings.modelMaxTokens,
+                    idleTimeout: settings.modelIdle), client: client)
+        case .openai:
+            return OpenAIModel(
+                .init(
+                    baseURL: settings.openai.baseURL, key: settings.openai.key.flatMap { UpstreamKey($0) },
+                    model: settings.openai.model, maxTokens: settings.modelMaxTokens,
+                    idleTimeout: settings.modelIdle), client: client)
+        }
+    }
+
+    /// Serves until asked to stop. `onRunning` is told the port once it is bound.
+    func serve(onRunning: @escaping @Sendable (Int) async -> Void) async throws {
+        let routes = Routes(
+            store: store, log: log, flags: store, intake: intake, orchestrator: orchestrator, identity: identity,
+            board: board, rate: MessageRate(perMinute: settings.messagesPerMinute),
+            assets: try AssetCatalog(folder: settings.frontend), about: about, patience: settings.wait,
+            cookieName: "__session_\(settings.port)")
+        var application = Application(
+            router: routes.router(logger: logger),
+            configuration: .init(
+                address: .hostname(settings.host, port: settings.port), serverName: nil, backlog: 4_096),
+            onServerRunning: { await onRunning($0.localAddress?.port ?? 0) }, logger: logger)
+        // In dependency order; shutdown runs backwards: the server says goodbye and closes before replies are drained.
+        application.addServices(
+            OrchestratorService(orchestrator: orchestrator), BoardService(board: board))
+        try await application.runService()
+        try await client.shutdown()
+    }
+
+    var about: About {
+        About(
+            version: Curaway.version, identity: "development",
+            model: Message.Author(rawValue: settings.model.rawValue) ?? .guide,
+            isDemonstration: settings.modelIsDemonstration, contact: settings.contact,
+            defaultLanguage: settings.language, messageLimit: settings.messageCharacters)
+    }
+
+    func close() async throws { try await client.shutdown() }
+}
+
+/// Runs the replies; on shutdown lets them end, then interrupts them.
+private struct OrchestratorService: Service {
+    let orchestrator: ReplyOrchestrator
+
+    func run() async throws {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await orchestrator.run() }
+            group.addTask {
+                // Ends at a graceful shutdown or when this service is cancelled.
+                try? await gracefulShutdown()
+                await orchestrator.drain()
+            }
+            await group.waitForAll()
+        }
+    }
+}
+
+/// The clock of all streams; on shutdown their goodbye.
+private struct BoardService: Service {
+    let board: StreamBoard
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                board.tick()
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+}

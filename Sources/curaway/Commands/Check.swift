@@ -1,0 +1,79 @@
+import ArgumentParser
+import AsyncHTTPClient
+import CareDesk
+import CareDomain
+import CareLog
+import CareStore
+import Synchronization
+
+struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Say what is configured and what answers.",
+        discussion: "Exit code 0 when store, log and model answer, 1 otherwise. Asks the model for one short answer.")
+
+    @OptionGroup var place: PlaceOptions
+    @Option(help: "Who answers: guide, anthropic or openai.") var model: String?
+
+    func run() async throws {
+        var options = place.values
+        options["model"] = model
+        let settings = try await readSettings(options, file: place.settings)
+        var isWell = true
+        func say(_ what: String, _ works: Bool, _ detail: String) {
+            isWell = isWell && works
+            Swift.print("\(works ? "ok  " : "FAIL")  \(what)  \(detail)")
+        }
+        do {
+            let store = try await Assembly.openStore(settings)
+            let answers = await store.isHealthy()
+            say("store", answers, "SQLite at \(settings.databasePath)")
+        } catch {
+            say("store", false, "SQLite at \(settings.databasePath): \(type(of: error))")
+        }
+        let log = MemoryEventLog()
+        say("log  ", (try? await log.reading(of: .desk)) != nil, "in this process")
+        let client = HTTPClient(eventLoopGroupProvider: .singleton)
+        let (works, detail) = try await answer(settings, client)
+        say("model", works, detail)
+        try await client.shutdown()
+        for (name, key) in [("anthropic", settings.anthropic.key), ("openai", settings.openai.key)]
+        where key != nil && settings.model.rawValue != name {
+            Swift.print("note  a key for \(name) is set and not used: the model is \(settings.model.rawValue)")
+        }
+        if !isWell { throw ExitCode(1) }
+    }
+
+    /// One short question, and what became of it.
+    private func answer(_ settings: Settings, _ client: HTTPClient) async throws -> (Bool, String) {
+        let model = try Assembly.model(settings, client)
+        let what =
+            switch settings.model {
+            case .guide: "the built-in guide"
+            case .anthropic: "Anthropic Messages at \(settings.anthropic.baseURL), \(settings.anthropic.model)"
+            case .openai: "OpenAI-compatible at \(settings.openai.baseURL), \(settings.openai.model)"
+            }
+        let heard = Heard()
+        let prompt = Prompt(
+            system: "Answer with one word.", turns: [.init(.patient, "Hello")], language: .english, userHash: "check")
+        await model.answer(prompt) { heard.note($0) }
+        return heard.failure.map { (false, "\(what): \($0)") } ?? (heard.hasText, "\(what)")
+    }
+
+    private final class Heard: Sendable {
+        private let state = Mutex((hasText: false, failure: String?.none))
+        var hasText: Bool { state.withLock { $0.hasText } }
+        var failure: String? { state.withLock { $0.failure } }
+
+        func note(_ event: ModelEvent) {
+            state.withLock { state in
+                switch event {
+                case .text: state.hasText = true
+                case .failed(let failure):
+                    let status = failure.status.map { " (status \($0))" } ?? ""
+                    state.failure = failure.kind.rawValue + status
+                case .started, .usage, .finished: break
+                }
+            }
+        }
+    }
+}

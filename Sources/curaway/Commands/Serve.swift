@@ -1,0 +1,43 @@
+import ArgumentParser
+import Foundation
+import Logging
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Start the product.")
+
+    @OptionGroup var place: PlaceOptions
+    @Option(help: "Address to listen on; with the development identity loopback only.") var host: String?
+    @Option(help: "Port to listen on; 0 takes a free one.") var port: Int?
+    @Option(help: "Who answers: guide, anthropic or openai.") var model: String?
+    @Option(help: "Folder of the web app.") var frontend: String?
+    @Flag(help: "Put demonstration people and a case into an empty database.") var demo = false
+
+    func run() async throws {
+        var options = place.values
+        options["host"] = host
+        options["port"] = port.map(String.init)
+        options["model"] = model
+        options["frontend"] = frontend
+        if demo { options["demo"] = "true" }
+        let settings = try await readSettings(options, file: place.settings)
+        let logger = Logger(label: "curaway")
+        let assembly = try await Assembly.make(settings, logger: logger)
+        if settings.demonstration { try await Demonstration(assembly: assembly).prepare() }
+        try await assembly.serve { port in
+            let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
+            print("Curaway \(Curaway.version) listens on http://\(host):\(port)/ (model: \(settings.model.rawValue))")
+            // What is printed tells `./run` and the tests that the port is bound; a pipe would hold it back.
+            fflush(nil)
+        }
+    }
+}
+
+/// Settings, or a sentence and exit code 78 (EX_CONFIG of sysexits.h).
+func readSettings(_ options: [String: String], file: String?) async throws -> Settings {
+    do {
+        return try await Settings.read(options: options, file: file)
+    } catch let error as SettingError {
+        FileHandle.standardError.write(Data("curaway: \(error)\n".utf8))
+        throw ExitCode(78)
+    }
+}

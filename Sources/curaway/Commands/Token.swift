@@ -1,0 +1,40 @@
+import ArgumentParser
+import CareDomain
+import CareStore
+import CareWeb
+
+struct Token: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print a development token, for use with curl.",
+        discussion: "curl -H \"Authorization: Bearer $(curaway token --patient amina)\" http://127.0.0.1:8080/api/v1/me")
+
+    @OptionGroup var place: PlaceOptions
+    @Option(help: "Id of a patient; made if nobody has it.") var patient: String?
+    @Option(help: "Id of a coordinator; made if nobody has it.") var coordinator: String?
+    @Option(help: "Seconds it is good for.") var seconds: Int?
+
+    func validate() throws {
+        guard (patient == nil) != (coordinator == nil) else {
+            throw ValidationError("Name one person: --patient ID or --coordinator ID.")
+        }
+        guard PersonID(rawValue: patient ?? coordinator ?? "") != nil else {
+            throw ValidationError("An id has 1 to 64 characters out of A–Z a–z 0–9 . _ ~ -")
+        }
+    }
+
+    func run() async throws {
+        guard let id = PersonID(rawValue: patient ?? coordinator ?? "") else { return }
+        let role: Person.Role = patient == nil ? .coordinator : .patient
+        var settings = try await readSettings(place.values, file: place.settings)
+        if let seconds { settings.tokenLifetime = .seconds(max(1, seconds)) }
+        let store = try await Assembly.openStore(settings)
+        let known = try await store.person(id)
+        if let known, known.role != role {
+            throw ValidationError("\(id) is a \(known.role.rawValue), not a \(role.rawValue).")
+        }
+        let person = known ?? Person(id: id, name: id.rawValue, role: role, language: settings.language)
+        if known == nil { try await store.save(person) }
+        let identity = try await DevelopmentIdentity(store: store, lifetime: settings.tokenLifetime)
+        Swift.print(try await identity.token(for: person).token)
+    }
+}

@@ -1,0 +1,225 @@
+import CareDomain
+import Configuration
+import Foundation
+import SystemPackage
+
+/// Everything an operator can set, read once at the start. `docs/operations/settings.md` is made from `Setting.all`
+/// in the sense that a test compares the two.
+struct Settings: Sendable {
+    enum Model: String, CaseIterable, Sendable { case guide, anthropic, openai }
+
+    struct Upstream: Sendable {
+        var baseURL: String
+        var key: String?
+        var model: String
+    }
+
+    var host: String
+    var port: Int
+    var data: String
+    var frontend: String
+    var demonstration: Bool
+    var model: Model
+    var anthropic: Upstream
+    var anthropicVersion: String
+    var openai: Upstream
+    var modelIsDemonstration: Bool
+    var modelMaxTokens: Int
+    var modelIdle: Duration
+    var historyTokens: Int
+    var guidePace: Duration
+    var contact: String?
+    var language: Language
+    var wait: Duration
+    var heartbeat: Duration
+    var streamAuthorised: Duration
+    var streamsPerPerson: Int
+    var messagesPerMinute: Int
+    var messageCharacters: Int
+    var waitingMessages: Int
+    var repliesAtOnce: Int
+    var lease: Duration
+    var checkpoint: Duration
+    var coalescing: Duration
+    var drain: Duration
+    var tokenLifetime: Duration
+    var logKept: Int
+    var logKeptWhileReplying: Int
+    var followerLagBytes: Int
+    var logTopics: Int
+
+    /// Reads options first, then `CURAWAY_…`, then the file. Throws a sentence that says which, why and what is allowed.
+    static func read(
+        options: [String: String], environment: [String: String] = ProcessInfo.processInfo.environment, file: String?
+    ) async throws -> Settings {
+        var providers: [any ConfigProvider] = [
+            InMemoryProvider(
+                name: "options",
+                values: Dictionary(
+                    uniqueKeysWithValues: options.map {
+                        (AbsoluteConfigKey($0.key.split(separator: ".").map(String.init)), ConfigValue(.string($0.value), isSecret: false))
+                    })),
+            EnvironmentVariablesProvider(environmentVariables: environment).prefixKeys(with: "curaway"),
+        ]
+        if let file = file ?? environment["CURAWAY_SETTINGS"] {
+            do {
+                providers.append(try await FileProvider<JSONSnapshot>(filePath: FilePath(file)))
+            } catch {
+                throw SettingError(name: "settings", value: file, why: "the file cannot be read as JSON")
+            }
+        }
+        return try await Settings(Source(reader: ConfigReader(providers: providers)))
+    }
+
+    private init(_ source: Source) async throws {
+        host = try await source.text("host", default: "127.0.0.1")
+        guard ["127.0.0.1", "::1", "localhost"].contains(host) else {
+            throw SettingError(
+                name: "host", value: host,
+                why: "the development identity lets anybody sign in, so it serves loopback only; use 127.0.0.1, ::1 or "
+                    + "localhost")
+        }
+        port = try await source.number("port", default: 8080, 0...65_535)
+        data = try await source.text("data", default: ".curaway")
+        frontend = try await source.text("frontend", default: "Frontend")
+        demonstration = try await source.flag("demo", default: false)
+        model = try await source.choice("model", default: .guide)
+        anthropic = Upstream(
+            baseURL: try await source.url("anthropic.baseUrl", default: Self.anthropicURL),
+            key: try await source.secret("anthropic.key"),
+            model: try await source.text("anthropic.model", default: "claude-sonnet-4-5"))
+        anthropicVersion = try await source.text("anthropic.version", default: "2026-10-21")
+        openai = Upstream(
+            baseURL: try await source.url("openai.baseUrl", default: "https://api.openai.com/v1"),
+            key: try await source.secret("openai.key"),
+            model: try await source.text("openai.model", default: "default"))
+        modelIsDemonstration = try await source.flag("model.isDemonstration", default: false)
+        modelMaxTokens = try await source.number("model.maxTokens", default: 1_024, 16...32_768)
+        modelIdle = .seconds(try await source.number("model.idleSeconds", default: 30, 1...600))
+        historyTokens = try await source.number("history.tokens", default: 6_000, 256...200_000)
+        guidePace = .milliseconds(try await source.number("guide.paceMs", default: 45, 0...5_000))
+        contact = try await source.optional("contact")
+        language = try await source.choice("language", default: .english)
+        wait = .seconds(try await source.number("wait.seconds", default: 50, 1...55))
+        heartbeat = .seconds(try await source.number("heartbeat.seconds", default: 15, 1...30))
+        streamAuthorised = .seconds(try await source.number("stream.authorisedSeconds", default: 600, 2...86_400))
+        streamsPerPerson = try await source.number("streams.perPerson", default: 24, 1...10_000)
+        messagesPerMinute = try await source.number("messages.perMinute", default: 30, 1...1_000_000)
+        messageCharacters = try await source.number("message.characters", default: 8_000, 1...15_000)
+        waitingMessages = try await source.number("messages.waiting", default: 8, 1...100)
+        repliesAtOnce = try await source.number("replies.atOnce", default: 256, 1...10_000)
+        lease = .milliseconds(try await source.number("lease.ms", default: 5_000, 500...60_000))
+        checkpoint = .milliseconds(try await source.number("checkpoint.ms", default: 1_000, 50...10_000))
+        coalescing = .milliseconds(try await source.number("coalesce.ms", default: 30, 0...1_000))
+        drain = .seconds(try await source.number("drain.seconds", default: 5, 0...300))
+        tokenLifetime = .seconds(try await source.number("token.seconds", default: 12 * 3_600, 1...(30 * 86_400)))
+        logKept = try await source.number("log.kept", default: 2_000, 8...1_000_000)
+        logKeptWhileReplying = try await source.number("log.keptWhileReplying", default: 20_000, 8...1_000_000)
+        followerLagBytes = try await source.number("follower.lagBytes", default: 262_144, 1_024...67_108_864)
+        logTopics = try await source.number("log.topics", default: 10_000, 1...1_000_000)
+        if checkpoint * 3 > lease {
+            throw SettingError(
+                name: "checkpoint.ms", value: "\(checkpoint.milliseconds)",
+                why: "a lease of \(lease.milliseconds) ms must outlive three checkpoints, or a healthy writer loses it")
+        }
+        if model == .anthropic, anthropic.key == nil, anthropic.baseURL == Self.anthropicURL {
+            throw SettingError(
+                name: "anthropic.key", value: "", why: "the model is anthropic, which needs a key (CURAWAY_ANTHROPIC_KEY)")
+        }
+    }
+
+    static let anthropicURL = "https://api.anthropic.com"
+
+    var databasePath: String { URL(fileURLWithPath: data, isDirectory: true).appendingPathComponent("curaway.sqlite").path }
+}
+
+/// A setting that cannot be used: which, why, what is allowed. A secret's value is never in it.
+struct SettingError: Error, CustomStringConvertible {
+    var name: String
+    var value: String
+    var why: String
+
+    var description: String {
+        let shown = value.isEmpty ? "" : " (now \"\(value)\")"
+        return "The setting \(name)\(shown), in the environment CURAWAY_\(Self.variable(name)): \(why)."
+    }
+
+    static func variable(_ name: String) -> String {
+        var text = ""
+        for character in name {
+            if character == "." {
+                text += "_"
+            } else if character.isUppercase {
+                text += "_\(character)"
+            } else {
+                text += character.uppercased()
+            }
+        }
+        return text
+    }
+}
+
+/// Reads one setting at a time, with a clear error for a wrong one. Text everywhere, because options and the
+/// environment have nothing else; a file may use JSON's own numbers and booleans.
+private struct Source {
+    let reader: ConfigReader
+
+    private func raw(_ name: String, isSecret: Bool = false) async throws -> String? {
+        let key = ConfigKey(name)
+        if let text = try? await reader.fetchString(forKey: key, isSecret: isSecret) { return text }
+        if let number = try? await reader.fetchInt(forKey: key, isSecret: isSecret) { return String(number) }
+        if let flag = try? await reader.fetchBool(forKey: key, isSecret: isSecret) { return String(flag) }
+        return nil
+    }
+
+    func optional(_ name: String) async throws -> String? {
+        try await raw(name).flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    func secret(_ name: String) async throws -> String? {
+        try await raw(name, isSecret: true).flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    func text(_ name: String, default standard: String) async throws -> String {
+        guard let text = try await raw(name) else { return standard }
+        guard !text.isEmpty else { throw SettingError(name: name, value: text, why: "it is empty") }
+        return text
+    }
+
+    func number(_ name: String, default standard: Int, _ range: ClosedRange<Int>) async throws -> Int {
+        guard let text = try await raw(name) else { return standard }
+        guard let number = Int(text), range.contains(number) else {
+            throw SettingError(
+                name: name, value: text, why: "it must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    func flag(_ name: String, default standard: Bool) async throws -> Bool {
+        guard let text = try await raw(name) else { return standard }
+        switch text.lowercased() {
+        case "true", "yes", "on", "1": return true
+        case "false", "no", "off", "0": return false
+        default: throw SettingError(name: name, value: text, why: "it must be true or false")
+        }
+    }
+
+    func choice<Value: RawRepresentable<String> & CaseIterable>(
+        _ name: String, default standard: Value
+    ) async throws -> Value {
+        guard let text = try await raw(name) else { return standard }
+        guard let value = Value(rawValue: text) else {
+            let allowed = Value.allCases.map(\.rawValue).joined(separator: ", ")
+            throw SettingError(name: name, value: text, why: "it must be one of: \(allowed)")
+        }
+        return value
+    }
+
+    func url(_ name: String, default standard: String) async throws -> String {
+        let text = try await text(name, default: standard)
+        guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host != nil else {
+            throw SettingError(name: name, value: text, why: "it must be an http:// or https:// address")
+        }
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+}

@@ -1,0 +1,70 @@
+import CareDomain
+import Testing
+
+struct `An id` {
+    @Test(arguments: ["a", "case-1", "A.b_c~d", String(repeating: "x", count: 64)])
+    func `may hold what is safe in a URL`(_ text: String) { #expect(CaseID(rawValue: text)?.rawValue == text) }
+
+    @Test(arguments: ["", "a b", "a\n", "a\r\nid: 1", "é", "a/b", "a%20", "\u{0}", String(repeating: "x", count: 65)])
+    func `may hold nothing else`(_ text: String) { #expect(CaseID(rawValue: text) == nil) }
+
+    @Test func `is a UUIDv7 that sorts by time when new`() {
+        let earlier = CaseID.new(at: 1_700_000_000_000)
+        let later = CaseID.new(at: 1_700_000_000_001)
+        #expect(earlier.rawValue.hasPrefix("018bcfe5-6800-7"))
+        #expect(earlier.rawValue.count == 36)
+        #expect(earlier.rawValue < later.rawValue)
+        #expect(["8", "9", "a", "b"].contains(earlier.rawValue.split(separator: "-")[3].first.map(String.init) ?? ""))
+        #expect(CaseID.new() != CaseID.new())
+    }
+}
+
+struct `A moment` {
+    /// Was: formatted as one floating-point number, .974 came out as .973, so an entry differed from its message.
+    @Test(arguments: [0, 1, 999, 1_000, 1_764_000_090_974, 1_764_000_090_001, 1_764_000_090_999])
+    func `is the same after being written and read`(_ milliseconds: Int64) throws {
+        let moment = Moment(milliseconds: milliseconds)
+        let event = CareEvent.message(
+            Message(
+                id: .new(), caseID: .new(), sequence: 1, role: .user, sender: .patient, body: "x", createdAt: moment))
+        #expect(try CareEvent(json: event.json()) == event)
+    }
+
+    @Test func `is written as RFC 3339 with milliseconds`() {
+        #expect(Moment(milliseconds: 1_700_000_000_974).description == "2023-11-14T22:13:20.974Z")
+        #expect(Moment(milliseconds: 1_700_000_000_000).description == "2023-11-14T22:13:20.000Z")
+    }
+}
+
+struct `An event` {
+    private static let attempt = ReplyAttempt(caseID: .new(), replyID: .new(), number: 2)
+    private static let message = Message(
+        id: .new(), caseID: .new(), sequence: 3, role: .assistant, sender: .ai, body: "مرحبا \u{2028}\r\n\u{1F469}",
+        replyID: .new(), answeredBy: .guideFallback, createdAt: Moment(milliseconds: 1))
+    static let all: [CareEvent] = [
+        .message(message),
+        .careCase(
+            CareCase(
+                id: .new(), patientID: .new(), title: "Knee", status: .inReview, language: .arabic,
+                createdAt: Moment(milliseconds: 1), updatedAt: Moment(milliseconds: 2))),
+        .handling(.new(), Handling(state: .requested, version: 3, by: "Amina")),
+        .replyStarted(attempt, sequence: 9), .replyDelta(attempt, n: 1, text: "a\nb\"c\\"),
+        .replySnapshot(ReplyFold(attempt: attempt, sequence: 9, through: 4, text: "abc")),
+        .replyEnded(attempt, state: .finished, messageID: .new(), code: nil),
+        .replyEnded(attempt, state: .stopped, messageID: nil, code: nil),
+        .replyEnded(attempt, state: .interrupted, messageID: nil, code: "lease_lapsed"),
+        .replyEnded(attempt, state: .failed, messageID: nil, code: "no_answer"),
+    ]
+
+    @Test(arguments: all) func `is the same after a trip over the wire, in one line`(_ event: CareEvent) throws {
+        let json = try event.json()
+        #expect(try CareEvent(json: json) == event)
+        #expect(!json.contains(UInt8(ascii: "\n")) && !json.contains(UInt8(ascii: "\r")))
+        #expect(String(decoding: json, as: UTF8.self).contains("\"type\":\"\(event.type)\""))
+    }
+
+    @Test(arguments: ["{}", "[]", "", "{\"type\":\"reply.running\",\"case_id\":\"a\"}", "{\"type\":\"nonsense\",\"case_id\":\"a\"}"])
+    func `that is none is refused`(_ json: String) {
+        #expect(throws: (any Error).self) { try CareEvent(json: Array(json.utf8)) }
+    }
+}

@@ -1,0 +1,89 @@
+// A Curaway server of its own for one suite: the debug build, a fresh data folder, demonstration data, the guide at a
+// pace a test can watch. And a client of its own, so that a test can ask the server what is true.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stopProcess, until } from "./webdriver.mjs";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const keptOutput = 16_384; // characters of the server's own words shown when something goes wrong
+
+async function freePort() {
+    const probe = createServer().listen(0, "127.0.0.1");
+    await once(probe, "listening");
+    const { port } = probe.address();
+    probe.close();
+    await once(probe, "close");
+    return port;
+}
+
+export class Server {
+    #child;
+    #data;
+    #output = "";
+
+    /** `pace`: milliseconds between the words of the guide. */
+    static async start({ pace = 60, binary = process.env.CURAWAY_BINARY ?? join(root, ".build/debug/curaway") } = {}) {
+        const server = new Server();
+        const port = await freePort();
+        server.origin = `http://127.0.0.1:${port}`;
+        server.#data = await mkdtemp(join(tmpdir(), "curaway-browser-"));
+        // A developer's settings must not reach the server under test.
+        const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("CURAWAY_"));
+        const args = ["serve", "--port", port, "--data", server.#data, "--demo", "--frontend", join(root, "Frontend")];
+        server.#child = spawn(binary, args.map(String), {
+            cwd: server.#data,
+            env: { ...Object.fromEntries(inherited), CURAWAY_GUIDE_PACE_MS: String(pace) },
+            stdio: ["ignore", "pipe", "pipe"],
+        });
+        let failure;
+        server.#child.on("error", (error) => (failure = error));
+        server.#child.on("exit", (code, signal) => (failure = new Error(`the server ended: ${code ?? signal}`)));
+        for (const stream of [server.#child.stdout, server.#child.stderr]) {
+            stream.on("data", (chunk) => (server.#output = (server.#output + chunk).slice(-keptOutput)));
+        }
+        try {
+            await until("the server's /health", async () => failure || (await fetch(`${server.origin}/health`)).ok);
+            if (failure) throw failure;
+        } catch (error) {
+            await server.stop();
+            throw new Error(`${error.message}\n${server.#output}`);
+        }
+        return server;
+    }
+
+    async stop() {
+        if (this.#child.pid !== undefined) await stopProcess(this.#child);
+        await rm(this.#data, { recursive: true, force: true });
+    }
+
+    /** JSON in, JSON out; anything but success is an error that says what the server said. */
+    async #request(method, path, token, body) {
+        const response = await fetch(this.origin + path, {
+            method,
+            headers: {
+                ...(token ? { Authorization: `Bearer ${token}` } : {}),
+                ...(body ? { "Content-Type": "application/json" } : {}),
+            },
+            body: body && JSON.stringify(body),
+        });
+        const text = await response.text();
+        if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+        return JSON.parse(text);
+    }
+
+    /** Somebody of the demonstration cast, with what the tests want to know of their cases. */
+    async person(name) {
+        const { token } = await this.#request("POST", "/dev/sign-in", null, { person: name });
+        return {
+            cases: async () => (await this.#request("GET", "/api/v1/cases", token)).cases,
+            newCase: (fields = {}) => this.#request("POST", "/api/v1/cases", token, fields),
+            snapshot: (id) => this.#request("GET", `/api/v1/cases/${id}`, token),
+        };
+    }
+}
