@@ -116,9 +116,9 @@ if slice == "all" {
                 "curaway", "CareWeb", "CareStore", "CareGateways", "CareDesk", "CareLog", "CareDomain", "CareTestKit",
                 product("AsyncHTTPClient", "async-http-client"),
                 product("NIOCore", "swift-nio"),
-                product("NIOPosix", "swift-nio"),
+                product("NIOFoundationCompat", "swift-nio"),
+                product("NIOHTTP1", "swift-nio"),
                 product("Logging", "swift-log"),
-                product("ServiceLifecycle", "swift-service-lifecycle"),
             ]),
     ]
 }

@@ -77,15 +77,14 @@ const told = (through, text, attempt = 1) => ({
     text,
 });
 /** @param {"finished" | "stopped" | "interrupted" | "failed"} how @param {string | null} [message_id] @param {number} [attempt] */
-const over = (how, message_id = null, attempt = 1) =>
-    /** @type {StreamEvent} */ ({
-        type: `reply.${how}`,
-        reply_id: "r",
-        attempt,
-        message_id,
-        retryable: how !== "finished",
-        code: null,
-    });
+const over = (how, message_id = null, attempt = 1) => /** @type {StreamEvent} */ ({
+    type: `reply.${how}`,
+    reply_id: "r",
+    attempt,
+    message_id,
+    retryable: how !== "finished",
+    code: null,
+});
 const answer = message({ id: "r", reply_id: "r", sequence: 2, sender_type: "ai", body: "two nights" });
 /** @param {Message} held @returns {StreamEvent} */
 const stands = (held) => ({ type: "message", message: held });
@@ -263,7 +262,21 @@ function history(random) {
             if (turn === 3 && attempt === attempts && random() < 0.5) return log;
             const id = words === 0 ? null : reply_id;
             const status = attempt < attempts || random() < 0.3 ? "stopped" : "complete";
-            if (id) log.push(stands(message({ id, reply_id, sequence: place, version: attempt, sender_type: "ai", body: text, status })));
+            if (id) {
+                log.push(
+                    stands(
+                        message({
+                            id,
+                            reply_id,
+                            sequence: place,
+                            version: attempt,
+                            sender_type: "ai",
+                            body: text,
+                            status,
+                        }),
+                    ),
+                );
+            }
             const type = id && status === "complete" ? "reply.finished" : "reply.stopped";
             log.push({ type, reply_id, attempt, message_id: id, retryable: type !== "reply.finished", code: null });
         }
@@ -283,7 +296,8 @@ function fold(log, count) {
             const { reply_id: id, attempt, sequence } = event;
             reply = { id, attempt, sequence, state: "running", through: 0, text: "", started_at: null };
         } else if (event.type === "reply.delta" && reply) {
-            reply = { ...reply, through: event.n, text: reply.text + event.text };
+            const so = /** @type {ReplyInFlight} */ (reply);
+            reply = { ...so, through: event.n, text: so.text + event.text };
         } else if (event.type === "reply.stopped" || event.type === "reply.finished") reply = null;
     }
     if (reply && (messages.get(reply.id)?.version ?? 0) >= reply.attempt) reply = null;

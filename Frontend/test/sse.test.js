@@ -9,7 +9,7 @@ function read(...pieces) {
     return pieces.flatMap((piece) => parser.push(piece));
 }
 
-const stream = "\uFEFF: a comment\nretry: 1500\nid: e-1\nevent: message\ndata: {\"a\":1}\ndata: second\n\n" +
+const stream = '\uFEFF: a comment\nretry: 1500\nid: e-1\nevent: message\ndata: {"a":1}\ndata: second\n\n' +
     "id: e-2\r\ndata:no space\r\n\r\nid\rdata: مرحبًا 👋\r\revent: empty\n\nid: a\0b\nunknown: x\ndata\n\ndata: cut off";
 const expected = [
     { event: "message", data: '{"a":1}\nsecond', id: "e-1" },

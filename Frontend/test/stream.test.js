@@ -155,7 +155,10 @@ test("Retry-After is heeded", async () => {
 });
 
 test("403, 404 and 410 end it and say why, 400 asks for a new position", async () => {
-    for (const [status, why] of /** @type {const} */ ([[403, "forbidden"], [404, "gone"], [410, "gone"], [400, "invalid"]])) {
+    for (
+        const [status, why]
+            of /** @type {const} */ ([[403, "forbidden"], [404, "gone"], [410, "gone"], [400, "invalid"]])
+    ) {
         const { stream, last, attempts, clock, ends } = line();
         stream.resume("e-0");
         await last().status(status);

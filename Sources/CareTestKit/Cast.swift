@@ -11,4 +11,10 @@ package enum Cast {
         guard let id = Identifier<Subject>(rawValue: "\(text)") else { preconditionFailure("not an id: \(text)") }
         return id
     }
+
+    /// The id of the message a reply leaves: the same text.
+    package static func same(_ reply: ReplyID) -> MessageID {
+        guard let id = MessageID(rawValue: reply.rawValue) else { preconditionFailure("an id is an id") }
+        return id
+    }
 }

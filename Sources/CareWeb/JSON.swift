@@ -27,7 +27,7 @@ enum JSON {
         } catch DecodingError.keyNotFound(let key, _) {
             throw invalid(field: key.stringValue, "is missing")
         } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
-            throw invalid(field: path(context), "has the wrong type")
+            throw invalid(field: context.codingPath.isEmpty ? "body" : path(context), "has the wrong type")
         } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {
             throw invalid(field: path(context), "has a value that is not allowed")
         } catch {

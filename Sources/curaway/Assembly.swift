@@ -24,9 +24,12 @@ struct Assembly: Sendable {
     private let publisher: FactPublisher
 
     /// Opens the store, brings its schema up to date, and wires everything; nothing runs yet.
-    static func make(_ settings: Settings, logger: Logger) async throws -> Assembly {
+    /// `model` replaces the configured one, for tests that say when each word comes.
+    static func make(
+        _ settings: Settings, logger: Logger, model: (any LanguageModel)? = nil
+    ) async throws -> Assembly {
         let store = try await openStore(settings)
-        return try await Assembly(settings, store: store, logger: logger)
+        return try await Assembly(settings, store: store, logger: logger, model: model)
     }
 
     static func openStore(_ settings: Settings) async throws -> SQLStore {
@@ -40,7 +43,7 @@ struct Assembly: Sendable {
         return store
     }
 
-    private init(_ settings: Settings, store: SQLStore, logger: Logger) async throws {
+    private init(_ settings: Settings, store: SQLStore, logger: Logger, model: (any LanguageModel)?) async throws {
         self.settings = settings
         self.logger = logger
         self.store = store
@@ -61,7 +64,7 @@ struct Assembly: Sendable {
         replies.drain = settings.drain
         orchestrator = ReplyOrchestrator(
             store: store, log: log, publisher: publisher,
-            answering: Answering(model: try Self.model(settings, client), guide: Guide(pace: settings.guidePace)),
+            answering: Answering(model: try model ?? Self.model(settings, client), guide: Guide(pace: settings.guidePace)),
             prompts: PromptWriter(tokenBudget: settings.historyTokens, system: SystemPrompt.text(in:)),
             flags: store, settings: replies, report: report)
         var intake = Intake.Settings()
@@ -117,7 +120,12 @@ struct Assembly: Sendable {
         // In dependency order; shutdown runs backwards: the server says goodbye and closes before replies are drained.
         application.addServices(
             OrchestratorService(orchestrator: orchestrator), BoardService(board: board))
-        try await application.runService()
+        do {
+            try await application.runService()
+        } catch {
+            try await client.shutdown()
+            throw error
+        }
         try await client.shutdown()
     }
 
@@ -128,8 +136,6 @@ struct Assembly: Sendable {
             isDemonstration: settings.modelIsDemonstration, contact: settings.contact,
             defaultLanguage: settings.language, messageLimit: settings.messageCharacters)
     }
-
-    func close() async throws { try await client.shutdown() }
 }
 
 /// Runs the replies; on shutdown lets them end, then interrupts them.

@@ -85,10 +85,10 @@ function row(one, open) {
         h(
             "span",
             { class: "row" },
-            h("strong", { dir: "auto" }, one.title || t("cases.untitled")),
+            h("strong", {}, h("bdi", {}, one.title || t("cases.untitled"))),
             h("time", {}, when),
         ),
-        h("span", { class: "excerpt", dir: "auto" }, (one.last_message ?? "").replace(/[*_`#>]+/g, "")),
+        h("span", { class: "excerpt" }, h("bdi", {}, (one.last_message ?? "").replace(/[*_`#>]+/g, ""))),
         h("span", { class: "status" }, status in catalogue.en ? t(status) : ""),
     );
     return h("li", {}, link);

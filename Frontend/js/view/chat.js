@@ -35,7 +35,7 @@ export class Chat extends HTMLElement {
     /** @type {Surroundings | null} */
     #around = null;
     #list = h("ol", { "data-timeline": true, class: "timeline" });
-    #title = h("h1", { tabindex: "-1", dir: "auto" });
+    #title = h("bdi");
     #status = h("p", { class: "status" });
     #top = h("p", { class: "edge", hidden: true });
     #handling = h("p", { class: "handling", hidden: true });
@@ -109,7 +109,7 @@ export class Chat extends HTMLElement {
                         },
                         icon("back"),
                     ),
-                h("div", { class: "about" }, this.#title, this.#status),
+                h("div", { class: "about" }, h("h1", {}, this.#title), this.#status),
                 ...around.tools,
             ),
             this.#notice,

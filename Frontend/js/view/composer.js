@@ -22,7 +22,7 @@ export class Composer extends HTMLElement {
         rows: 1,
         id: "composer-field",
         autocomplete: "off",
-        enterkeyhint: "send",
+        enterkeyhint: matchMedia("(pointer: fine)").matches ? "send" : "enter",
         dir: "auto",
     });
     #send = h("button", { type: "submit", class: "round", "data-action": "send" }, icon("send"));

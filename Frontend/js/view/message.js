@@ -61,7 +61,7 @@ export class MessageView {
         set(this.element, "data-answered-by", item.answeredBy);
         const writing = item.state === "streaming" || item.state === "thinking" || item.state === "queued";
         set(this.element, "aria-busy", item.sender === "ai" && writing ? "true" : null);
-        if (this.#markdown) this.#markdown.show(item.body, item.state === "streaming");
+        if (this.#markdown) this.#markdown.show(item.body, item.state !== "complete"); // cut short is unfinished too
         else {
             say(this.#body, item.body);
             set(this.#body, "dir", firstStrong(item.body) ?? direction());
@@ -96,7 +96,7 @@ export class MessageView {
                 const initials = name.split(/\s+/).slice(0, 2).map((word) => [...word][0] ?? "").join("");
                 return [h(
                     "p",
-                    { class: "who person" },
+                    { class: "who named" },
                     h("span", { class: "face initials", "aria-hidden": "true" }, initials),
                     h("bdi", {}, t("message.from", { name })),
                     h("span", { class: "badge" }, t("message.coordinator")),

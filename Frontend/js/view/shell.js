@@ -256,7 +256,13 @@ export class Shell extends HTMLElement {
         });
         const main = h("main", { class: "pane" });
         if (chat) main.append(chat);
-        else main.append(h("div", { class: "empty quiet" }, mark("logo large"), h("p", {}, t("cases.choose"))));
+        else {main.append(h(
+                "div",
+                { class: "empty quiet" },
+                mark("logo large"),
+                h("p", {}, t("cases.choose")),
+                h("p", { class: "emergency-line" }, t("emergency.line")),
+            ));}
         if (wide) this.#stage.replaceChildren(h("aside", { class: "side" }, this.#list), main);
         else this.#stage.replaceChildren(chat ? main : h("main", { class: "pane" }, this.#list));
         this.#drawList();

@@ -1,0 +1,136 @@
+// Sending over a bad line: once each, in order, and never lost.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Api } from "../js/wire/api.js";
+import { Correspondence } from "../js/wire/correspondence.js";
+import { timeline } from "../js/model/timeline.js";
+import { ManualClock } from "./clock.js";
+
+const settle = async () => {
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+};
+
+/** A server of one case that can be told to drop answers, and a patient's side of it. */
+class World {
+    clock = new ManualClock();
+    /** @type {Map<string, string>} */
+    kept = new Map();
+    /** @type {{body: string, key: string}[]} */
+    posts = [];
+    /** @type {{id: string, body: string, client_message_id: string, sequence: number, sender_type: string}[]} */
+    messages = [];
+    /** @type {"up" | "down" | "drops answers" | "refuses"} */
+    line = "up";
+    ids = 0;
+
+    open() {
+        const api = new Api({
+            fetch: (input, init) =>
+                this.line === "down"
+                    ? Promise.reject(new TypeError("network"))
+                    : Promise.resolve().then(() => this.#answer(String(input), init?.body ?? null)),
+            token: () => Promise.resolve("t"),
+            refused: () => {},
+        });
+        return new Correspondence("c", {
+            api,
+            clock: this.clock,
+            random: () => 0.5,
+            uuid: () => `k${++this.ids}`,
+            hidden: () => false,
+            storage: {
+                getItem: (key) => this.kept.get(key) ?? null,
+                setItem: (key, value) => void this.kept.set(key, value),
+                removeItem: (key) => void this.kept.delete(key),
+            },
+        });
+    }
+
+    /** @param {string} path @param {BodyInit | null} body @returns {Response} */
+    #answer(path, body) {
+        if (path.endsWith("/events")) {
+            return new Response(new ReadableStream(), { headers: { "Content-Type": "text/event-stream" } });
+        }
+        if (path.endsWith("/chat")) {
+            const { message, client_message_id: key } = JSON.parse(String(body));
+            this.posts.push({ body: message, key });
+            if (this.line === "refuses") return Response.json({ code: "message_too_long" }, { status: 422 });
+            let stored = this.messages.find((one) => one.client_message_id === key);
+            if (!stored) {
+                const sequence = this.messages.length + 1;
+                stored = {
+                    id: `m${sequence}`,
+                    body: message,
+                    client_message_id: key,
+                    sequence,
+                    sender_type: "patient",
+                };
+                this.messages.push(stored);
+            }
+            if (this.line === "drops answers") throw new TypeError("network");
+            return Response.json({ message: stored, reply: null }, { status: 202 });
+        }
+        return Response.json({ case: { id: "c" }, messages: this.messages, more: false, reply: null, cursor: "e-0" });
+    }
+
+    /** @param {Correspondence} letters */
+    seen(letters) {
+        return timeline(letters.state).map((item) => `${item.body} ${item.state}`);
+    }
+}
+
+test("a bubble stands before the server has said anything", async () => {
+    const world = new World(), letters = world.open();
+    await settle();
+    letters.send("  How long?  ");
+    assert.deepEqual(world.seen(letters), ["How long? sending"]);
+    await settle();
+    assert.deepEqual(world.seen(letters), ["How long? sent"]);
+});
+
+test("an answer that was lost is asked for again with the same id, and one message stands", async () => {
+    const world = new World(), letters = world.open();
+    await settle();
+    world.line = "drops answers";
+    letters.send("once");
+    await settle();
+    world.line = "up";
+    world.clock.advance(2_000);
+    await settle();
+    assert.deepEqual(world.posts.map((one) => one.key), ["k1", "k1"]);
+    assert.deepEqual([world.messages.length, world.seen(letters)], [1, ["once sent"]]);
+});
+
+test("what was written offline survives a reload and goes out in order, once each", async () => {
+    const world = new World(), letters = world.open();
+    await settle();
+    world.line = "down";
+    for (const word of ["one", "two", "three"]) letters.send(word);
+    await settle();
+    world.clock.advance(2_000);
+    await settle();
+    assert.deepEqual(world.seen(letters), ["one failed", "two failed", "three failed"]);
+    letters.close();
+    const again = world.open();
+    await settle();
+    world.line = "up";
+    again.wake();
+    await settle();
+    assert.deepEqual(world.messages.map((one) => one.body), ["one", "two", "three"]);
+    assert.deepEqual(world.seen(again), ["one sent", "two sent", "three sent"]);
+    assert.equal(world.kept.size, 0);
+});
+
+test("what the server refuses is not tried again by itself, and its words stay until deleted", async () => {
+    const world = new World(), letters = world.open();
+    await settle();
+    world.line = "refuses";
+    letters.send("too long");
+    await settle();
+    letters.wake();
+    world.clock.advance(60_000);
+    await settle();
+    assert.deepEqual([world.posts.length, world.seen(letters)], [1, ["too long failed"]]);
+    letters.discard("k1");
+    assert.deepEqual(world.seen(letters), []);
+});

@@ -1,0 +1,321 @@
+package import CareDesk
+import CareDomain
+import CareLog
+
+/// What every store must do, as checks that throw a sentence. SQLite runs all of them, PostgreSQL will.
+package struct StoreContract: Sendable {
+    package typealias Store = any CaseStore & Flags
+    package typealias Check = @Sendable (Store) async throws -> Void
+    package static let all: [(name: String, check: Check)] = [
+        ("opening a case twice with one key gives one case", opensOnce),
+        ("a message is stored once, and its key belongs to its words", receivesOnce),
+        ("sequences grow and facts are dense", facts),
+        ("messages that come while an answer waits share its reply, up to the bound", waiting),
+        ("one reply of a case runs at a time, and the next starts after it", oneAtATime),
+        ("a checkpoint renews, hears a stop, and is lost with the lease", checkpoints),
+        ("an ending leaves message, then end, then case, once", endings),
+        ("a reply that ended without a word leaves no message and can be retried", wordless),
+        ("a retry is the next attempt of the same message, and only of the last reply", retries),
+        ("a lapsed lease is interrupted with its checkpoint, and shuts out the zombie", lapses),
+        ("asking for a person changes handling once; the AI goes on", asksForPerson),
+        ("an emergency is answered at once and silences what runs and waits", emergencies),
+        ("history pages backwards without holes", pages),
+        ("another patient's case is not there", others),
+        ("a secret is made once; flags go back to their defaults", smallThings),
+    ]
+
+    private static let now = Moment(milliseconds: 1_800_000_000_000)
+    private static let lease = now + .seconds(5)
+    private static let topic = Topic.patient(Cast.amina.id)
+
+    private static func expect(_ holds: Bool, _ sentence: @autoclosure () -> String) throws {
+        try EventLogContract.expect(holds, sentence())
+    }
+
+    private static func open(_ store: Store, key: String? = nil) async throws -> CareCase {
+        try await store.open(
+            CaseDraft(
+                patient: Cast.amina.id, clientCaseID: key, title: "Knee", language: .english, greeting: "Hello",
+                at: now)
+        ).careCase
+    }
+
+    private static func say(
+        _ text: String, key: String, in careCase: CareCase, _ store: Store,
+        _ change: (inout PatientMessage) -> Void = { _ in }
+    ) async throws -> Received {
+        var draft = PatientMessage(
+            caseID: careCase.id, patient: Cast.amina, body: text, clientMessageID: key, at: now)
+        change(&draft)
+        return try await store.receive(draft)
+    }
+
+    /// Says something and returns the reply that shall answer it.
+    private static func ask(_ key: String, in careCase: CareCase, _ store: Store) async throws -> ReplyID {
+        guard case .stored(_, let reply?) = try await say("Question \(key)", key: key, in: careCase, store) else {
+            throw EventLogContract.Broken(description: "\(key) was not stored with a reply")
+        }
+        return reply
+    }
+
+    private static func start(_ id: ReplyID, _ store: Store) async throws -> StartedReply {
+        guard let started = try await store.start(id, lease: lease, at: now) else {
+            throw EventLogContract.Broken(description: "it did not start")
+        }
+        return started
+    }
+
+    private static func ending(_ state: Reply.State, _ text: String = "An answer") -> ReplyEnding {
+        ReplyEnding(state: state, text: text, through: 1, author: .guide)
+    }
+
+    private static func types(_ store: Store) async throws -> [String] {
+        try await store.pendingFacts(of: topic, limit: 100).map(\.event.type)
+    }
+
+    private static func settleAll(_ store: Store) async throws {
+        if let last = try await store.pendingFacts(of: topic, limit: 1_000).last {
+            try await store.settle(topic, through: last.number)
+        }
+    }
+
+    @Sendable static func opensOnce(_ store: Store) async throws {
+        let first = try await open(store, key: "one")
+        let second = try await open(store, key: "one")
+        try expect(first == second, "\(first) and \(second)")
+        let other = try await open(store)
+        let another = try await open(store)
+        try expect(Set([first.id, other.id, another.id]).count == 3, "no key, no sameness")
+        let list = try await store.cases(of: Cast.amina.id, limit: 2)
+        try expect(list.count == 2, "the limit of the list: \(list.count)")
+        try expect(try await store.cases(of: Cast.tom.id, limit: 2).isEmpty, "Tom has none")
+    }
+
+    @Sendable static func receivesOnce(_ store: Store) async throws {
+        let careCase = try await open(store)
+        guard case .stored(let message, let reply) = try await say("Hi", key: "k", in: careCase, store) else {
+            throw EventLogContract.Broken(description: "not stored")
+        }
+        let again = try await say("Hi", key: "k", in: careCase, store)
+        try expect(again == .duplicate(message, reply), "\(again)")
+        let other = try await say("Other", key: "k", in: careCase, store)
+        try expect(other == .keyReused, "\(other)")
+        let count = try await store.messages(of: careCase.id, before: nil, limit: 10, audience: .everyone).count
+        try expect(count == 2, "greeting and one message, not \(count)")
+    }
+
+    @Sendable static func facts(_ store: Store) async throws {
+        let careCase = try await open(store)
+        for key in ["a", "b", "c"] { _ = try await say(key, key: key, in: careCase, store) }
+        let pending = try await store.pendingFacts(of: topic, limit: 100)
+        try expect(pending.map(\.number) == Array(1...8), "numbers \(pending.map(\.number))")
+        let sequences = try await store.messages(of: careCase.id, before: nil, limit: 10, audience: .everyone)
+            .map(\.sequence)
+        try expect(sequences == sequences.sorted() && Set(sequences).count == 4, "sequences \(sequences)")
+        try await store.settle(topic, through: 6)
+        let left = try await store.pendingFacts(of: topic, limit: 100).map(\.number)
+        try expect(left == [7, 8], "left \(left)")
+        let old = try await store.topicsWithFacts(olderThan: now + .milliseconds(1), limit: 10)
+        try expect(old == [topic], "\(old)")
+        let young = try await store.topicsWithFacts(olderThan: now, limit: 10)
+        try expect(young.isEmpty, "\(young)")
+    }
+
+    @Sendable static func waiting(_ store: Store) async throws {
+        let careCase = try await open(store)
+        let running = try await ask("1", in: careCase, store)
+        _ = try await start(running, store)
+        let queued = try await ask("2", in: careCase, store)
+        try expect(queued != running, "a running reply answers nothing new")
+        for key in ["3", "4"] {
+            let reply = try await ask(key, in: careCase, store)
+            try expect(reply == queued, "one queued reply answers all")
+        }
+        let full = try await say("5", key: "5", in: careCase, store) { $0.waitingLimit = 3 }
+        try expect(full == .tooManyWaiting, "\(full)")
+        let fits = try await say("5", key: "5", in: careCase, store) { $0.waitingLimit = 4 }
+        guard case .stored = fits else { throw EventLogContract.Broken(description: "\(fits)") }
+    }
+
+    @Sendable static func oneAtATime(_ store: Store) async throws {
+        let careCase = try await open(store)
+        let first = try await start(try await ask("1", in: careCase, store), store)
+        let second = try await ask("2", in: careCase, store)
+        try expect(try await store.start(second, lease: lease, at: now) == nil, "two run at once")
+        try expect(try await store.startable(limit: 10).isEmpty, "it is startable while another runs")
+        try expect(try await store.end(first, ending(.finished), at: now), "the first could not end")
+        try expect(try await store.startable(limit: 10) == [second], "it is not startable afterwards")
+        let next = try await start(second, store)
+        try expect(next.fence.lease == first.fence.lease + 1, "lease numbers grow")
+        try expect(next.sequence > first.sequence, "bubbles stand in order")
+        let fence = try await store.fence(of: careCase.id)
+        try expect(fence == next.fence, "the store knows the fence: \(String(describing: fence))")
+    }
+
+    @Sendable static func checkpoints(_ store: Store) async throws {
+        let careCase = try await open(store)
+        let started = try await start(try await ask("1", in: careCase, store), store)
+        let kept = try await store.checkpoint(started, through: 3, text: "One two", lease: lease)
+        try expect(kept == .kept, "\(kept)")
+        let reply = try await store.reply(started.reply.id)
+        try expect(reply?.text == "One two" && reply?.through == 3, "\(String(describing: reply))")
+        _ = try await store.requestStop(started.reply.id, at: now)
+        let stop = try await store.checkpoint(started, through: 4, text: "One two three", lease: lease)
+        try expect(stop == .stopWanted, "\(stop)")
+        var zombie = started
+        zombie.fence.lease -= 1
+        let lost = try await store.checkpoint(zombie, through: 9, text: "zombie", lease: lease)
+        try expect(lost == .lost, "\(lost)")
+        try expect(try await store.reply(started.reply.id)?.text == "One two three", "the zombie wrote")
+    }
+
+    @Sendable static func endings(_ store: Store) async throws {
+        let careCase = try await open(store)
+        let started = try await start(try await ask("1", in: careCase, store), store)
+        try await settleAll(store)
+        var zombie = started
+        zombie.fence.takeover += 1
+        try expect(try await store.end(zombie, ending(.finished), at: now) == false, "another takeover count ended it")
+        try expect(try await types(store).isEmpty, "a refused ending left facts")
+        try expect(try await store.end(started, ending(.finished), at: now), "it could not end")
+        let seen = try await types(store)
+        try expect(seen == ["message", "reply.finished", "case"], "\(seen)")
+        try expect(try await store.end(started, ending(.stopped), at: now) == false, "it ended twice")
+        let message = try await store.message(Cast.same(started.reply.id))
+        try expect(message?.body == "An answer" && message?.version == 1, "\(String(describing: message))")
+        try expect(message?.sequence == started.sequence, "it stands where its bubble stood")
+    }
+
+    @Sendable static func wordless(_ store: Store) async throws {
+        let careCase = try await open(store)
+        let started = try await start(try await ask("1", in: careCase, store), store)
+        try await settleAll(store)
+        _ = try await store.end(started, ending(.stopped, ""), at: now)
+        let seen = try await types(store)
+        try expect(seen == ["reply.stopped", "case"], "\(seen)")
+        try expect(try await store.message(Cast.same(started.reply.id)) == nil, "a message without words")
+        guard case .queued(let again) = try await store.retry(started.reply.id, at: now) else {
+            throw EventLogContract.Broken(description: "no retry")
+        }
+        try expect(again.attempt == 2, "attempt \(again.attempt)")
+    }
+
+    @Sendable static func retries(_ store: Store) async throws {
+        let careCase = try await open(store)
+        let first = try await start(try await ask("1", in: careCase, store), store)
+        let early = try await store.retry(first.reply.id, at: now)
+        try expect(early == .running, "\(early)")
+        _ = try await store.end(first, ending(.interrupted, "Half"), at: now)
+        guard case .queued(let again) = try await store.retry(first.reply.id, at: now) else {
+            throw EventLogContract.Broken(description: "no retry")
+        }
+        let second = try await start(again.id, store)
+        try expect(second.attempt.number == 2 && second.sequence == first.sequence, "\(second)")
+        _ = try await store.end(second, ending(.finished, "Whole"), at: now)
+        let message = try await store.message(Cast.same(first.reply.id))
+        try expect(message?.version == 2 && message?.body == "Whole", "\(String(describing: message))")
+        try expect(message?.status == .complete, "its status follows")
+        let done = try await store.retry(first.reply.id, at: now)
+        try expect(done == .finished, "\(done)")
+        let later = try await start(try await ask("2", in: careCase, store), store)
+        _ = try await store.end(later, ending(.stopped), at: now)
+        let old = try await store.retry(first.reply.id, at: now)
+        try expect(old == .superseded, "\(old)")
+        let unknown = try await store.retry(.new(), at: now)
+        try expect(unknown == .noSuchReply, "\(unknown)")
+    }
+
+    @Sendable static func lapses(_ store: Store) async throws {
+        let careCase = try await open(store)
+        let started = try await start(try await ask("1", in: careCase, store), store)
+        _ = try await store.checkpoint(started, through: 2, text: "Partial", lease: lease)
+        try await settleAll(store)
+        try expect(try await store.interruptLapsed(at: lease).isEmpty, "interrupted at the last moment of its lease")
+        let topics = try await store.interruptLapsed(at: lease + .milliseconds(1))
+        try expect(topics == [topic], "\(topics)")
+        let seen = try await types(store)
+        try expect(seen == ["message", "reply.interrupted", "case"], "\(seen)")
+        let message = try await store.message(Cast.same(started.reply.id))
+        try expect(message?.body == "Partial" && message?.status == .interrupted, "\(String(describing: message))")
+        let zombie = try await store.end(started, ending(.finished), at: now)
+        try expect(!zombie, "the zombie ended it")
+        let kept = try await store.checkpoint(started, through: 3, text: "zombie", lease: lease)
+        try expect(kept == .lost, "\(kept)")
+    }
+
+    @Sendable static func asksForPerson(_ store: Store) async throws {
+        let careCase = try await open(store)
+        for key in ["1", "2"] {
+            let outcome = try await say("A person please", key: key, in: careCase, store) {
+                $0.asksForPerson = true
+                $0.answer = .fixed("Of course", .guide)
+            }
+            guard case .stored(_, let reply?) = outcome else {
+                throw EventLogContract.Broken(description: "\(outcome)")
+            }
+            try expect(try await store.reply(reply)?.state == .finished, "a fixed answer is a finished reply")
+            try expect(try await store.message(Cast.same(reply))?.body == "Of course", "with its message")
+        }
+        let handling = try await store.careCase(careCase.id)?.handling
+        try expect(handling?.state == .requested && handling?.version == 1, "\(String(describing: handling))")
+        _ = try await start(try await ask("3", in: careCase, store), store)
+    }
+
+    @Sendable static func emergencies(_ store: Store) async throws {
+        let careCase = try await open(store)
+        let running = try await start(try await ask("1", in: careCase, store), store)
+        let queued = try await ask("2", in: careCase, store)
+        let outcome = try await say("My chest hurts", key: "3", in: careCase, store) {
+            $0.asksForPerson = true
+            $0.silencesReplies = true
+            $0.answer = .fixed("Call the emergency number now", .emergency)
+        }
+        guard case .stored(_, let reply?) = outcome else { throw EventLogContract.Broken(description: "\(outcome)") }
+        let message = try await store.message(Cast.same(reply))
+        try expect(message?.answeredBy == .emergency && message?.sender == .ai, "\(String(describing: message))")
+        try expect(try await store.reply(queued)?.state == .stopped, "what waited still waits")
+        let kept = try await store.checkpoint(running, through: 1, text: "", lease: lease)
+        try expect(kept == .stopWanted, "\(kept)")
+    }
+
+    @Sendable static func pages(_ store: Store) async throws {
+        let careCase = try await open(store)
+        for number in 1...9 { _ = try await say("m\(number)", key: "k\(number)", in: careCase, store) { $0.waitingLimit = 99 } }
+        var before: Int?
+        var bodies: [String] = []
+        while true {
+            let page = try await store.messages(of: careCase.id, before: before, limit: 4, audience: .everyone)
+            bodies = page.map(\.body) + bodies
+            guard page.count == 4, let first = page.first else { break }
+            before = first.sequence
+        }
+        try expect(bodies == ["Hello"] + (1...9).map { "m\($0)" }, "\(bodies)")
+    }
+
+    @Sendable static func others(_ store: Store) async throws {
+        let careCase = try await open(store)
+        let outcome = try await store.receive(
+            PatientMessage(caseID: careCase.id, patient: Cast.tom, body: "Hi", clientMessageID: "t", at: now))
+        try expect(outcome == .noSuchCase, "\(outcome)")
+        let nowhere = try await store.receive(
+            PatientMessage(caseID: .new(), patient: Cast.amina, body: "Hi", clientMessageID: "t", at: now))
+        try expect(nowhere == .noSuchCase, "\(nowhere)")
+    }
+
+    @Sendable static func smallThings(_ store: Store) async throws {
+        let first = try await store.secret("key") { "first" }
+        let second = try await store.secret("key") { "second" }
+        try expect(first == "first" && second == "first", "\(first), \(second)")
+        for flag in Flag.allCases {
+            try await store.set(flag, to: !flag.byDefault)
+            try expect(try await store.value(of: flag) != flag.byDefault, "\(flag) was not set")
+            try await store.set(flag, to: nil)
+            try expect(try await store.value(of: flag) == flag.byDefault, "\(flag) did not go back")
+        }
+        try await store.save(Cast.amina)
+        try await store.save(Cast.amina)
+        try expect(try await store.people() == [Cast.amina], "one Amina")
+        try expect(try await store.person(Cast.tom.id) == nil, "no Tom")
+        try expect(await store.isHealthy(), "it answers")
+    }
+}

@@ -1,0 +1,75 @@
+import CareDesk
+import CareDomain
+import CareLog
+import CareStore
+import CareTestKit
+import CareWeb
+import Foundation
+import NIOCore
+import NIOHTTP1
+import Testing
+
+@testable import curaway
+
+enum AssetCatalogHash {
+    static func of(_ server: Server) throws -> String {
+        try AssetCatalog(folder: server.assembly.settings.frontend).hash
+    }
+}
+
+struct `The settings` {
+    fileprivate func read(_ options: [String: String] = [:], _ environment: [String: String] = [:]) async throws -> Settings {
+        try await Settings.read(options: options, environment: environment, file: nil)
+    }
+
+    @Test func `come from options, then the environment, then the file, then the defaults`() async throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(CaseID.new()).json")
+        try Data(#"{"port": 1111, "contact": "file", "openai": {"baseUrl": "http://127.0.0.1:9/v1"}, "demo": true}"#.utf8)
+            .write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let environment = ["CURAWAY_PORT": "2222", "CURAWAY_CONTACT": "environment", "CURAWAY_SETTINGS": file.path]
+        let all = try await read(["port": "3333"], environment)
+        #expect(all.port == 3333)
+        #expect(all.contact == "environment")
+        #expect(all.openai.baseURL == "http://127.0.0.1:9/v1")
+        #expect(all.demonstration)
+        #expect(try await read([:], environment).port == 2222)
+        #expect(try await read([:], ["CURAWAY_SETTINGS": file.path]).port == 1111)
+        #expect(try await read().port == 8080)
+    }
+
+    @Test(arguments: [
+        ("port", "x"), ("port", "-1"), ("port", "65536"), ("model", "gpt"), ("demo", "maybe"), ("host", "0.0.0.0"),
+        ("openai.baseUrl", "ftp://x"), ("heartbeat.seconds", "0"), ("heartbeat.seconds", "31"), ("data", ""),
+        ("checkpoint.ms", "4000"), ("language", "fr"),
+    ]) func `that are wrong are refused with a sentence that names them`(_ name: String, _ value: String) async throws {
+        do {
+            _ = try await read([name: value])
+            Issue.record("\(name) = \(value) was taken")
+        } catch let error as SettingError {
+            #expect(error.name == name)
+            #expect(error.description.contains("CURAWAY_"))
+            #expect(error.why.count > 10)
+        }
+    }
+
+    @Test func `a key alone changes nothing; the model alone decides`() async throws {
+        let keys = ["CURAWAY_ANTHROPIC_KEY": "a", "CURAWAY_OPENAI_KEY": "b", "ANTHROPIC_API_KEY": "c", "OPENAI_API_KEY": "d"]
+        #expect(try await read([:], keys).model == .guide)
+        #expect(try await read([:], keys.merging(["CURAWAY_MODEL": "anthropic"]) { $1 }).model == .anthropic)
+        await #expect(throws: SettingError.self) { try await read(["model": "anthropic"]) }
+    }
+
+    /// The page lists every variable the code reads, and none it does not.
+    @Test func `are all on their page`() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let page = try String(contentsOf: root.appendingPathComponent("docs/operations/settings.md"), encoding: .utf8)
+        let source = try String(contentsOf: root.appendingPathComponent("Sources/curaway/Settings.swift"), encoding: .utf8)
+        let read = Set(
+            source.matches(of: /source\.\w+\(\s*"([a-zA-Z.]+)"/).map { SettingError.variable(String($0.1)) })
+        let told = Set(page.matches(of: /`CURAWAY_([A-Z_]+)`/).map { String($0.1) }).subtracting(["SETTINGS"])
+        #expect(read.count > 20)
+        #expect(read == told, "missing: \(read.subtracting(told)), too many: \(told.subtracting(read))")
+    }
+}
