@@ -1,5 +1,5 @@
-package import CareLog
 package import CareDomain
+package import CareLog
 
 /// Carries committed facts from the store's outbox to the log, in the store's order.
 ///

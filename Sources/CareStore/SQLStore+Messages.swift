@@ -45,7 +45,8 @@ extension SQLStore {
             if waitsForReply, let queued {
                 let waiting =
                     try session.row(
-                        "SELECT COUNT(*) AS n FROM messages WHERE answered_in = $1", [SQLValue(queued.id)])?.int("n") ?? 0
+                        "SELECT COUNT(*) AS n FROM messages WHERE answered_in = $1", [SQLValue(queued.id)])?.int("n")
+                    ?? 0
                 if waiting >= draft.waitingLimit { return .tooManyWaiting }
             }
 

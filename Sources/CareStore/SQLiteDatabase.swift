@@ -1,10 +1,11 @@
 import CareDomain
+import GRDB
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
     import Foundation
 #endif
-import GRDB
 
 /// SQLite by GRDB: WAL, `synchronous=FULL`, so that what was committed survives a power cut, one writer, several readers.
 package struct SQLiteDatabase: SQLDatabase {

@@ -6,7 +6,9 @@ package enum Say {
     package static let otherCase: CaseID = Cast.id("case-2")
     package static let reply: ReplyID = Cast.id("reply-1")
 
-    package static func attempt(_ number: Int = 1, of reply: ReplyID = reply, in caseID: CaseID = caseID) -> ReplyAttempt {
+    package static func attempt(_ number: Int = 1, of reply: ReplyID = reply, in caseID: CaseID = caseID)
+        -> ReplyAttempt
+    {
         ReplyAttempt(caseID: caseID, replyID: reply, number: number)
     }
 

@@ -280,7 +280,9 @@ package struct StoreContract: Sendable {
 
     @Sendable static func pages(_ store: Store) async throws {
         let careCase = try await open(store)
-        for number in 1...9 { _ = try await say("m\(number)", key: "k\(number)", in: careCase, store) { $0.waitingLimit = 99 } }
+        for number in 1...9 {
+            _ = try await say("m\(number)", key: "k\(number)", in: careCase, store) { $0.waitingLimit = 99 }
+        }
         var before: Int?
         var bodies: [String] = []
         while true {

@@ -9,6 +9,7 @@ import Foundation
 import Hummingbird
 import Logging
 import ServiceLifecycle
+import UnixSignals
 
 /// Puts the product together: the only file that knows every adapter.
 struct Assembly: Sendable {
@@ -64,7 +65,8 @@ struct Assembly: Sendable {
         replies.drain = settings.drain
         orchestrator = ReplyOrchestrator(
             store: store, log: log, publisher: publisher,
-            answering: Answering(model: try model ?? Self.model(settings, client), guide: Guide(pace: settings.guidePace)),
+            answering: Answering(
+                model: try model ?? Self.model(settings, client), guide: Guide(pace: settings.guidePace)),
             prompts: PromptWriter(tokenBudget: settings.historyTokens, system: SystemPrompt.text(in:)),
             flags: store, settings: replies, report: report)
         var intake = Intake.Settings()
@@ -106,7 +108,10 @@ struct Assembly: Sendable {
     }
 
     /// Serves until asked to stop. `onRunning` is told the port once it is bound.
-    func serve(onRunning: @escaping @Sendable (Int) async -> Void) async throws {
+    /// `signals` ask it to stop; none in tests, where many servers live in one process.
+    func serve(
+        signals: [UnixSignal] = [.sigterm, .sigint], onRunning: @escaping @Sendable (Int) async -> Void
+    ) async throws {
         let routes = Routes(
             store: store, log: log, flags: store, intake: intake, orchestrator: orchestrator, identity: identity,
             board: board, rate: MessageRate(perMinute: settings.messagesPerMinute),
@@ -121,7 +126,7 @@ struct Assembly: Sendable {
         application.addServices(
             OrchestratorService(orchestrator: orchestrator), BoardService(board: board))
         do {
-            try await application.runService()
+            try await application.runService(gracefulShutdownSignals: signals)
         } catch {
             try await client.shutdown()
             throw error

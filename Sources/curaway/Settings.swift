@@ -57,7 +57,10 @@ struct Settings: Sendable {
                 name: "options",
                 values: Dictionary(
                     uniqueKeysWithValues: options.map {
-                        (AbsoluteConfigKey($0.key.split(separator: ".").map(String.init)), ConfigValue(.string($0.value), isSecret: false))
+                        (
+                            AbsoluteConfigKey($0.key.split(separator: ".").map(String.init)),
+                            ConfigValue(.string($0.value), isSecret: false)
+                        )
                     })),
             EnvironmentVariablesProvider(environmentVariables: environment).prefixKeys(with: "curaway"),
         ]
@@ -124,13 +127,16 @@ struct Settings: Sendable {
         }
         if model == .anthropic, anthropic.key == nil, anthropic.baseURL == Self.anthropicURL {
             throw SettingError(
-                name: "anthropic.key", value: "", why: "the model is anthropic, which needs a key (CURAWAY_ANTHROPIC_KEY)")
+                name: "anthropic.key", value: "",
+                why: "the model is anthropic, which needs a key (CURAWAY_ANTHROPIC_KEY)")
         }
     }
 
     static let anthropicURL = "https://api.anthropic.com"
 
-    var databasePath: String { URL(fileURLWithPath: data, isDirectory: true).appendingPathComponent("curaway.sqlite").path }
+    var databasePath: String {
+        URL(fileURLWithPath: data, isDirectory: true).appendingPathComponent("curaway.sqlite").path
+    }
 }
 
 /// A setting that cannot be used: which, why, what is allowed. A secret's value is never in it.
@@ -190,7 +196,8 @@ private struct Source {
         guard let text = try await raw(name) else { return standard }
         guard let number = Int(text), range.contains(number) else {
             throw SettingError(
-                name: name, value: text, why: "it must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+                name: name, value: text,
+                why: "it must be a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
     }

@@ -63,7 +63,9 @@ struct `An event` {
         #expect(String(decoding: json, as: UTF8.self).contains("\"type\":\"\(event.type)\""))
     }
 
-    @Test(arguments: ["{}", "[]", "", "{\"type\":\"reply.running\",\"case_id\":\"a\"}", "{\"type\":\"nonsense\",\"case_id\":\"a\"}"])
+    @Test(arguments: [
+        "{}", "[]", "", "{\"type\":\"reply.running\",\"case_id\":\"a\"}", "{\"type\":\"nonsense\",\"case_id\":\"a\"}",
+    ])
     func `that is none is refused`(_ json: String) {
         #expect(throws: (any Error).self) { try CareEvent(json: Array(json.utf8)) }
     }

@@ -55,7 +55,8 @@ struct `A reader that cuts and resumes` {
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<6:
                 appended += 1
-                _ = try await log.append(.fact(Say.message("m", appended), number: appended), to: EventLogContract.topic)
+                _ = try await log.append(
+                    .fact(Say.message("m", appended), number: appended), to: EventLogContract.topic)
             case 6..<9:
                 follower.beat()
                 for item in await follower.next() {

@@ -8,7 +8,8 @@ struct `A position` {
     }
 
     @Test(arguments: [
-        "", "-", "a", "a-", "-1", "a-01", "a--1", "a-1-2", "A-1", "a-1 ", " a-1", "a-1\n", "a-+1", "a-1.0", "a-٣", "é-1",
+        "", "-", "a", "a-", "-1", "a-01", "a--1", "a-1-2", "A-1", "a-1 ", " a-1", "a-1\n", "a-+1", "a-1.0", "a-٣",
+        "é-1",
         "abcdefghijklmnopqrstuvwxy-1", "a-1000000000000000", "a-\u{0}",
     ])
     func `that we did not give is refused`(_ text: String) {

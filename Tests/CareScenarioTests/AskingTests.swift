@@ -11,6 +11,7 @@ import Testing
 
 @testable import curaway
 
+@Suite(.timeLimit(.minutes(1)))
 struct `A patient who asks` {
     @Test func `gets the whole answer from the POST and the same words, once, from the stream`() async throws {
         let model = ScriptedModel([.say("You would "), .say("stay "), .say("five nights."), .finish])
@@ -31,7 +32,9 @@ struct `A patient who asks` {
                 #expect(events.words == "You would stay five nights.")
                 #expect(events.types.first == "message")
                 #expect(events.types.suffix(2) == ["message", "reply.finished"])
-                #expect(events.filter { $0.type == "reply.delta" }.map { $0.data["n"].int } == Array(1...events.filter { $0.type == "reply.delta" }.count))
+                #expect(
+                    events.filter { $0.type == "reply.delta" }.map { $0.data["n"].int }
+                        == Array(1...events.filter { $0.type == "reply.delta" }.count))
                 let message = try #require(events.last { $0.type == "message" }).data
                 #expect(message["id"] == answer.body["reply"]["id"])
                 #expect(message["sequence"].int == events.first { $0.type == "reply.started" }?.data["sequence"].int)
@@ -77,7 +80,9 @@ struct `A patient who asks` {
             }
             // Fresh = stale + the entries since, by either way of naming the cursor; the header wins.
             for useHeader in [true, false] {
-                async let finished: Void = { try await Task.sleep(for: .milliseconds(100)); gate.open() }()
+                async let finished: Void = {
+                    try await Task.sleep(for: .milliseconds(100)); gate.open()
+                }()
                 let cursor = stale["cursor"].text
                 let events = try await amina.stream(
                     id, cursor: useHeader ? "zzz-999" : cursor, lastEventID: useHeader ? cursor : nil
@@ -185,7 +190,9 @@ struct `A patient who asks` {
     }
 
     @Test(arguments: [("care@example.org", true), (nil, false)])
-    func `for a person is told honestly that none is here, and whom to reach`(_ contact: String?, _ named: Bool) async throws {
+    func `for a person is told honestly that none is here, and whom to reach`(_ contact: String?, _ named: Bool)
+        async throws
+    {
         let model = ScriptedModel([.say("x"), .finish])
         try await withServer(contact.map { ["contact": $0] } ?? [:], model: model) { server in
             let amina = try await server.seat(of: Cast.amina)

@@ -11,6 +11,7 @@ import Testing
 
 @testable import curaway
 
+@Suite(.timeLimit(.minutes(1)))
 struct `The edge` {
     @Test func `shows nobody another patient's case, by any verb`() async throws {
         try await withServer(model: ScriptedModel([.say("secret"), .finish])) { server in
@@ -21,7 +22,8 @@ struct `The edge` {
             let reply = asked.body["reply"]["id"].text
             #expect(!reply.isEmpty)
             for (method, path) in [
-                ("GET", ""), ("GET", "/messages"), ("GET", "/events"), ("GET", "/chat/stream"), ("GET", "/messages/stream"),
+                ("GET", ""), ("GET", "/messages"), ("GET", "/events"), ("GET", "/chat/stream"),
+                ("GET", "/messages/stream"),
                 ("POST", "/replies/\(reply)/stop"), ("POST", "/replies/\(reply)/retry"),
             ] {
                 let refused = try await tom.send(method, "/api/v1/cases/\(id)\(path)")
@@ -44,7 +46,8 @@ struct `The edge` {
                 #expect(refused.body["code"].text == "unauthenticated")
             }
             nobody.token = good
-            for (path, allow) in [("/health", "GET"), ("/api/v1/cases", "GET, POST"), ("/api/v1/cases/x/chat", "POST")] {
+            for (path, allow) in [("/health", "GET"), ("/api/v1/cases", "GET, POST"), ("/api/v1/cases/x/chat", "POST")]
+            {
                 let refused = try await nobody.send("DELETE", path)
                 #expect(refused.status == 405)
                 #expect(refused.headers.first(name: "Allow") == allow)
@@ -121,7 +124,8 @@ struct `The edge` {
             let path = "/api/v1/cases/\(id)/chat"
             for (origin, status) in [(nil, 403), ("https://evil.example", 403), ("null", 403), (amina.base, 202)] {
                 let headers = [cookie, ("Prefer", "respond-async")] + (origin.map { [("Origin", $0)] } ?? [])
-                #expect(try await amina.send("POST", path, body, headers: headers).status == status, "\(origin ?? "none")")
+                #expect(
+                    try await amina.send("POST", path, body, headers: headers).status == status, "\(origin ?? "none")")
             }
         }
     }
@@ -161,7 +165,9 @@ struct `The edge` {
             let snapshot = try await amina.get("/api/v1/cases/\(first.body["id"].text)").body
             #expect(snapshot["messages"][0]["sender_type"].text == "ai")
             #expect(!snapshot["messages"][0]["body"].text.isEmpty)
-            for body in [#"{"title":""}"#, #"{"title":"\#(String(repeating: "x", count: 121))"}"#, #"{"language":"xx"}"#] {
+            for body in [
+                #"{"title":""}"#, #"{"title":"\#(String(repeating: "x", count: 121))"}"#, #"{"language":"xx"}"#,
+            ] {
                 #expect(try await amina.send("POST", "/api/v1/cases", body).status == 400)
             }
             let priya = try await server.seat(of: Cast.priya)
@@ -169,7 +175,8 @@ struct `The edge` {
         }
     }
 
-    @Test func `serves the app for ever under its hash, the page never, and both behind a strict policy`() async throws {
+    @Test func `serves the app for ever under its hash, the page never, and both behind a strict policy`() async throws
+    {
         try await withServer { server in
             let seat = Seat(base: "http://127.0.0.1:\(server.port)", token: nil)
             let page = try await seat.get("/")

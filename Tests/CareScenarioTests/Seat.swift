@@ -33,7 +33,7 @@ func withServer(
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
-            do { try await assembly.serve { port.yield($0) } } catch is CancellationError {}
+            do { try await assembly.serve(signals: []) { port.yield($0) } } catch is CancellationError {}
             port.finish()
         }
         group.addTask {

@@ -17,15 +17,20 @@ enum AssetCatalogHash {
     }
 }
 
+@Suite(.timeLimit(.minutes(1)))
 struct `The settings` {
-    fileprivate func read(_ options: [String: String] = [:], _ environment: [String: String] = [:]) async throws -> Settings {
+    fileprivate func read(_ options: [String: String] = [:], _ environment: [String: String] = [:]) async throws
+        -> Settings
+    {
         try await Settings.read(options: options, environment: environment, file: nil)
     }
 
     @Test func `come from options, then the environment, then the file, then the defaults`() async throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(CaseID.new()).json")
-        try Data(#"{"port": 1111, "contact": "file", "openai": {"baseUrl": "http://127.0.0.1:9/v1"}, "demo": true}"#.utf8)
-            .write(to: file)
+        try Data(
+            #"{"port": 1111, "contact": "file", "openai": {"baseUrl": "http://127.0.0.1:9/v1"}, "demo": true}"#.utf8
+        )
+        .write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
         let environment = ["CURAWAY_PORT": "2222", "CURAWAY_CONTACT": "environment", "CURAWAY_SETTINGS": file.path]
         let all = try await read(["port": "3333"], environment)
@@ -54,7 +59,9 @@ struct `The settings` {
     }
 
     @Test func `a key alone changes nothing; the model alone decides`() async throws {
-        let keys = ["CURAWAY_ANTHROPIC_KEY": "a", "CURAWAY_OPENAI_KEY": "b", "ANTHROPIC_API_KEY": "c", "OPENAI_API_KEY": "d"]
+        let keys = [
+            "CURAWAY_ANTHROPIC_KEY": "a", "CURAWAY_OPENAI_KEY": "b", "ANTHROPIC_API_KEY": "c", "OPENAI_API_KEY": "d",
+        ]
         #expect(try await read([:], keys).model == .guide)
         #expect(try await read([:], keys.merging(["CURAWAY_MODEL": "anthropic"]) { $1 }).model == .anthropic)
         await #expect(throws: SettingError.self) { try await read(["model": "anthropic"]) }
@@ -65,7 +72,8 @@ struct `The settings` {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let page = try String(contentsOf: root.appendingPathComponent("docs/operations/settings.md"), encoding: .utf8)
-        let source = try String(contentsOf: root.appendingPathComponent("Sources/curaway/Settings.swift"), encoding: .utf8)
+        let source = try String(
+            contentsOf: root.appendingPathComponent("Sources/curaway/Settings.swift"), encoding: .utf8)
         let read = Set(
             source.matches(of: /source\.\w+\(\s*"([a-zA-Z.]+)"/).map { SettingError.variable(String($0.1)) })
         let told = Set(page.matches(of: /`CURAWAY_([A-Z_]+)`/).map { String($0.1) }).subtracting(["SETTINGS"])

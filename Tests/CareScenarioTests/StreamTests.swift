@@ -11,6 +11,7 @@ import Testing
 
 @testable import curaway
 
+@Suite(.timeLimit(.minutes(1)))
 struct `A stream` {
     @Test func `continues after every entry, each once, whichever view`() async throws {
         try await withServer(model: ScriptedModel([.say("One "), .say("two."), .finish])) { server in
@@ -28,7 +29,9 @@ struct `A stream` {
                     guard let cursor = event.id, index + 1 < all.count else { continue }
                     let rest = try await amina.stream(id, view: view, lastEventID: cursor) { stream in
                         var events: [EventReader.Event] = []
-                        while events.count < all.count - index, let event = try await stream.next() { events.append(event) }
+                        while events.count < all.count - index, let event = try await stream.next() {
+                            events.append(event)
+                        }
                         return events
                     }
                     #expect(rest.first?.type == "ready")

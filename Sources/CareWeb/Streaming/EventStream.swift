@@ -34,7 +34,8 @@ struct EventStream: Sendable {
     private func encode(_ item: Follower.Item, into buffer: inout ByteBuffer) {
         switch item {
         case .ready(let position):
-            frame("ready", at: position, #"{"type":"ready","case_id":"\#(caseID)","streaming":\#(isStreaming)}"#, &buffer)
+            frame(
+                "ready", at: position, #"{"type":"ready","case_id":"\#(caseID)","streaming":\#(isStreaming)}"#, &buffer)
         case .entry(let entry, let position):
             buffer.writeString("id: \(position)\nevent: \(entry.event.type)\ndata: ")
             buffer.writeBytes(entry.json)

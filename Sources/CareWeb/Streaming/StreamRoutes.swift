@@ -42,9 +42,12 @@ struct StreamRoutes {
             }
             try await writer.finish(nil)
         }
+        // Whoever notices that a reader has gone owns the connection from then on, so it ends with the stream; without
+        // the header a client would try to use it again.
         return Response(
             status: .ok,
             headers: [
+                .connection: "close",
                 .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache, no-transform",
                 .xAccelBuffering: "no",
             ], body: body)

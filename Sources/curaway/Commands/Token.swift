@@ -6,7 +6,8 @@ import CareWeb
 struct Token: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print a development token, for use with curl.",
-        discussion: "curl -H \"Authorization: Bearer $(curaway token --patient amina)\" http://127.0.0.1:8080/api/v1/me")
+        discussion: "curl -H \"Authorization: Bearer $(curaway token --patient amina)\" http://127.0.0.1:8080/api/v1/me"
+    )
 
     @OptionGroup var place: PlaceOptions
     @Option(help: "Id of a patient; made if nobody has it.") var patient: String?
