@@ -93,7 +93,7 @@ if slice == "all" {
                 product("Logging", "swift-log"),
                 product("HTTPTypes", "swift-http-types"),
                 product("NIOCore", "swift-nio"),
-                product("ServiceLifecycle", "swift-service-lifecycle"),
+                product("NIOFoundationCompat", "swift-nio"),
             ]),
         .executableTarget(
             name: "curaway",

@@ -127,8 +127,6 @@ package struct StreamView: Sendable, Hashable {
 package enum Parting: Sendable, Hashable {
     /// The node goes away; come back after this time.
     case restarting(retry: Duration)
-    /// The reader was too far behind even after folding; come back at once, nothing is lost.
-    case slow
     /// The authorisation of the stream is over; come back with a fresh token.
     case authExpired
     /// What was followed is no longer to be followed by this reader.
@@ -137,7 +135,6 @@ package enum Parting: Sendable, Hashable {
     package var reason: String {
         switch self {
         case .restarting: "restarting"
-        case .slow: "slow"
         case .authExpired: "auth_expired"
         case .gone: "gone"
         }
@@ -150,7 +147,7 @@ package struct LogLimits: Sendable {
     package var kept = 2_000
     /// Not even a running reply is kept whole beyond this.
     package var keptWhileReplying = 20_000
-    /// A follower this far behind has deltas folded into snapshots, and is parted (`slow`) if that does not help.
+    /// A follower this far behind has deltas folded into snapshots, and gets `reset` if that does not help.
     package var lagBytes = 256 * 1024
     /// The most that is handed to a reader at a time; the rest follows when it asks again.
     package var batchBytes = 64 * 1024

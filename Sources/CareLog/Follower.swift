@@ -4,7 +4,7 @@ package import CareDomain
 package final class Follower: Sendable {
     package enum ResetReason: String, Sendable, Equatable {
         case unknownEpoch = "unknown_epoch"
-        case trimmed, ahead
+        case trimmed, ahead, behind
     }
 
     package enum Item: Sendable {

@@ -4,8 +4,8 @@ import CareDomain
 ///
 /// A reader is a place in the log, not a queue beside it: replay and live are the same step ("what comes after my
 /// offset?"), so they cannot overlap or leave a hole, and a slow reader costs a number, not a buffer. What bounds it is
-/// how far behind it is: over `lagBytes` the words it missed are folded, and if it still is too far behind it is sent
-/// away to resume (docs/decisions/0007-followers-pull.md).
+/// how far behind it is: over `lagBytes` the words it missed are folded, and if it still is too far behind it is told to
+/// fetch a snapshot (docs/decisions/0007-followers-pull.md).
 package struct FollowerState {
     private let view: StreamView
     private var offset = 0
@@ -51,8 +51,12 @@ package struct FollowerState {
         }
         var items: [Follower.Item] = []
         if topic.lag(after: offset) > limits.lagBytes {
-            items = folded(waiting, topic)
-            if items.reduce(0, { $0 + $1.size }) > limits.lagBytes { return part(.slow) }
+            guard let fewer = folded(waiting, topic), fewer.reduce(0, { $0 + $1.size }) <= limits.lagBytes else {
+                restart(.behind, at: topic.position, topic)
+                defer { opening = [] }
+                return Array(opening.dropFirst())
+            }
+            items = fewer
             offset = topic.position.offset
         } else {
             var size = 0
@@ -109,8 +113,9 @@ package struct FollowerState {
     }
 
     /// The same entries with the words of replies in one piece: those still running as a snapshot at the end, those
-    /// that ended left out, because the `message` that follows them holds it all.
-    private func folded(_ waiting: ArraySlice<Entry>, _ topic: TopicState) -> [Follower.Item] {
+    /// that ended left out, because the `message` that follows them holds it all. Nil when this view has no messages
+    /// and so could never learn what an ended reply said.
+    private func folded(_ waiting: ArraySlice<Entry>, _ topic: TopicState) -> [Follower.Item]? {
         var items: [Follower.Item] = []
         var cut: Set<ReplyID> = []
         for entry in waiting where view.shows(entry.event) {
@@ -120,6 +125,8 @@ package struct FollowerState {
                 items.append(.entry(entry, Position(epoch: topic.epoch, offset: entry.offset)))
             }
         }
+        let running = Set(topic.folds.map(\.attempt.replyID))
+        if view.part == .replies, !cut.isSubset(of: running) { return nil }
         return items + topic.folds.filter { cut.contains($0.attempt.replyID) }.map { .fold($0, topic.position) }
     }
 }

@@ -39,8 +39,7 @@ extension SQLStore {
             }
             guard found.status != .closed else { return .closed }
 
-            let last = try session.lastReply(of: draft.caseID)
-            let queued = last.flatMap { $0.state == .queued ? $0 : nil }
+            let queued = try session.queuedReply(of: draft.caseID)
             let waitsForReply = draft.answer == .reply && found.handling.letsAIAnswer
             if waitsForReply, let queued {
                 let waiting =
@@ -91,7 +90,8 @@ extension SQLSession {
             INSERT INTO messages (id, case_id, sequence, version, role, sender, sender_name, medium, audience, body,
               reply_id, client_message_id, answered_in, status, answered_by, created_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-            ON CONFLICT (id) DO UPDATE SET version = $4, body = $10, status = $14, answered_by = $15
+            ON CONFLICT (id) DO UPDATE SET version = $4, body = $10, status = $14, answered_by = $15,
+              created_at = $16
             """,
             [
                 SQLValue(message.id), SQLValue(message.caseID), SQLValue(message.sequence), SQLValue(message.version),

@@ -7,8 +7,16 @@ extension SQLStore {
         try await database.read { try $0.reply(id) }
     }
 
-    package func lastReply(of caseID: CaseID) async throws -> Reply? {
-        try await database.read { try $0.lastReply(of: caseID) }
+    package func unfinishedReply(of caseID: CaseID) async throws -> Reply? {
+        try await database.read { session in
+            try session.row(
+                """
+                SELECT * FROM replies WHERE case_id = $1 AND state IN ('running', 'queued')
+                ORDER BY state DESC, ordinal LIMIT 1
+                """,
+                [SQLValue(caseID)]
+            ).map(Reply.init)
+        }
     }
 
     package func startable(limit: Int) async throws -> [ReplyID] {
@@ -26,7 +34,7 @@ extension SQLStore {
 
     package func start(_ id: ReplyID, lease until: Moment, at now: Moment) async throws -> StartedReply? {
         try await database.write { session in
-            guard var reply = try session.reply(id), try session.lock(reply.caseID),
+            guard var reply = try session.lockedReply(id),
                 let found = try session.careCase(reply.caseID), reply.state == .queued
             else { return nil }
             guard found.handling.letsAIAnswer else {
@@ -96,7 +104,7 @@ extension SQLStore {
 
     package func requestStop(_ id: ReplyID, at now: Moment) async throws -> Reply? {
         try await database.write { session in
-            guard let reply = try session.reply(id), try session.lock(reply.caseID) else { return nil }
+            guard let reply = try session.lockedReply(id) else { return nil }
             switch reply.state {
             case .queued: try session.stopQueued(reply, at: now)
             case .running: try session.run("UPDATE replies SET stop_wanted = 1 WHERE id = $1", [SQLValue(id)])
@@ -108,7 +116,7 @@ extension SQLStore {
 
     package func retry(_ id: ReplyID, at now: Moment) async throws -> RetryOutcome {
         try await database.write { session in
-            guard var reply = try session.reply(id), try session.lock(reply.caseID),
+            guard var reply = try session.lockedReply(id),
                 let found = try session.careCase(reply.caseID)
             else { return .noSuchReply }
             guard found.handling.letsAIAnswer else { return .handledByPerson }
@@ -140,21 +148,23 @@ extension SQLStore {
         for id in lapsed {
             let topic = try await database.write { session -> Topic? in
                 // Looked at again under the lock: its writer may have renewed or ended it meanwhile.
-                guard let reply = try session.reply(id), try session.lock(reply.caseID),
+                guard let reply = try session.lockedReply(id),
                     let row = try session.row(
                         "SELECT lease_until, stop_wanted FROM replies WHERE id = $1 AND state = 'running'",
                         [SQLValue(id)]),
                     try row.moment("lease_until") < now
                 else { return nil }
-                // A newer lease number shuts out its writer, should it wake up.
-                try session.run("UPDATE cases SET lease = lease + 1 WHERE id = $1", [SQLValue(reply.caseID)])
+                // A newer lease number shuts out its writer, should it wake up, here and with the fact in the log.
+                let fence = try session.row(
+                    "UPDATE cases SET lease = lease + 1 WHERE id = $1 RETURNING fence, lease", [SQLValue(reply.caseID)]
+                ).map { Fence(takeover: try $0.int("fence"), lease: try $0.int("lease")) }
                 let state: Reply.State = try row.bool("stop_wanted") ? .stopped : .interrupted
                 try session.end(
                     reply, sequence: reply.sequence ?? session.nextSequence(of: reply.caseID),
                     ReplyEnding(
-                        state: state, text: reply.text, through: reply.through, author: .guide,
+                        state: state, text: reply.text, through: reply.through, author: nil,
                         code: state == .interrupted ? "lease_lapsed" : nil),
-                    at: now)
+                    fence: fence, at: now)
                 return .patient(reply.patientID)
             }
             if let topic { topics.append(topic) }
@@ -166,6 +176,19 @@ extension SQLStore {
 extension SQLSession {
     func reply(_ id: ReplyID) throws -> Reply? {
         try row("SELECT * FROM replies WHERE id = $1", [SQLValue(id)]).map(Reply.init)
+    }
+
+    /// The reply as it is under its case's lock: what was read before the lock may have changed while waiting for it.
+    func lockedReply(_ id: ReplyID) throws -> Reply? {
+        guard let found = try reply(id), try lock(found.caseID) else { return nil }
+        return try reply(id)
+    }
+
+    func queuedReply(of caseID: CaseID) throws -> Reply? {
+        try row(
+            "SELECT * FROM replies WHERE case_id = $1 AND state = 'queued' ORDER BY ordinal LIMIT 1",
+            [SQLValue(caseID)]
+        ).map(Reply.init)
     }
 
     func lastReply(of caseID: CaseID) throws -> Reply? {
@@ -199,7 +222,9 @@ extension SQLSession {
     }
 
     /// Writes the end of an attempt: the reply, its message if it said anything, and the facts in that order.
-    func end(_ reply: Reply, sequence: Int, _ ending: ReplyEnding, at now: Moment) throws {
+    func end(
+        _ reply: Reply, sequence: Int, _ ending: ReplyEnding, fence: Fence? = nil, at now: Moment
+    ) throws {
         try run(
             "UPDATE replies SET state = $2, through = $3, body = $4, code = $5, lease_until = 0 WHERE id = $1",
             [
@@ -225,7 +250,7 @@ extension SQLSession {
         let attempt = ReplyAttempt(caseID: reply.caseID, replyID: reply.id, number: reply.attempt)
         try addFact(
             .replyEnded(attempt, state: ending.state, messageID: messageID, code: ending.code), of: reply.patientID,
-            at: now)
+            fence: fence, at: now)
         try changed(reply.caseID, at: now)
     }
 }

@@ -203,7 +203,7 @@ package struct EventLogContract: Sendable {
         _ = await follower.next()
         try await speak(log)
         follower.part(.restarting(retry: .seconds(1)))
-        follower.part(.slow)
+        follower.part(.gone)
         let seen = bodies(await take(7, from: follower))
         try expect(seen == spoken + ["parting restarting"], "\(seen)")
         try expect(await follower.next().isEmpty, "it is over")

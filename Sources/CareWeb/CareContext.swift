@@ -1,5 +1,6 @@
 package import CareDomain
 package import Hummingbird
+import NIOCore
 
 /// What the handlers of one request know.
 package struct CareContext: RequestContext {
@@ -7,9 +8,13 @@ package struct CareContext: RequestContext {
     /// Set by `IdentityMiddleware` on everything under /api/v1 that needs it.
     package var caller: Caller?
 
+    /// The connection the request came on.
+    let channel: any Channel
+
     package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         caller = nil
+        channel = source.channel
     }
 
     func required() throws(Problem) -> Caller {

@@ -122,11 +122,16 @@ struct Assembly: Sendable {
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port), serverName: nil, backlog: 4_096),
             onServerRunning: { await onRunning($0.localAddress?.port ?? 0) }, logger: logger)
-        // In dependency order; shutdown runs backwards: the server says goodbye and closes before replies are drained.
-        application.addServices(
-            OrchestratorService(orchestrator: orchestrator), BoardService(board: board))
+        application.addServices(OrchestratorService(orchestrator: orchestrator))
+        // In dependency order; shutdown runs backwards: first the streams are told goodbye, then the server waits for the
+        // requests in progress, then the replies are drained. The other way round the server would wait for streams.
+        var configuration = ServiceGroupConfiguration(
+            services: [application, BoardService(board: board, patience: settings.drain)],
+            gracefulShutdownSignals: signals, logger: logger)
+        configuration.maximumGracefulShutdownDuration = settings.drain * 2 + .seconds(10)
+        let group = ServiceGroup(configuration: configuration)
         do {
-            try await application.runService(gracefulShutdownSignals: signals)
+            try await group.run()
         } catch {
             try await client.shutdown()
             throw error
@@ -163,6 +168,8 @@ private struct OrchestratorService: Service {
 /// The clock of all streams; on shutdown their goodbye.
 private struct BoardService: Service {
     let board: StreamBoard
+    /// How long streams may take to end after their goodbye.
+    let patience: Duration
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -171,5 +178,9 @@ private struct BoardService: Service {
                 try? await Task.sleep(for: .seconds(1))
             }
         }
+        board.close()
+        let until = Moment.now + patience
+        while board.count > 0, Moment.now < until, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(20)) }
+        board.cutRemaining()
     }
 }

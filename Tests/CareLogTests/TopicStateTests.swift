@@ -119,15 +119,30 @@ struct `A reader far behind` {
         #expect(types == ["reply.started", "message", "reply.finished"])
     }
 
-    @Test func `is sent away to resume when even folding does not help`() throws {
+    /// Was: it got `bye slow`, came back with the same position, was as far behind as before, and so for ever.
+    @Test func `is told to fetch a snapshot when even folding does not help, and then goes on`() throws {
         var limits = LogLimits()
         limits.lagBytes = 600
         var (topic, reader) = try topic(deltas: 200, ended: true, limits: limits)
-        guard case .parting(.slow)? = reader.take(from: topic, limits: limits)?.first else {
-            Issue.record("not parted")
+        guard case .reset(.behind, let now)? = reader.take(from: topic, limits: limits)?.first else {
+            Issue.record("not told")
             return
         }
-        #expect(reader.take(from: topic, limits: limits)?.isEmpty == true)
+        #expect(now == topic.position)
+        #expect(reader.take(from: topic, limits: limits) == nil, "it stands at now")
+    }
+
+    @Test func `of replies only is told so too, because no message would hold the words it missed`() throws {
+        var limits = LogLimits()
+        limits.lagBytes = 4_000
+        let (topic, _) = try topic(deltas: 200, ended: true, limits: limits)
+        var reader = FollowerState(
+            from: Position(epoch: "e", offset: 0), view: StreamView(caseID: Say.caseID, part: .replies), in: topic)
+        _ = reader.take(from: topic, limits: limits)
+        guard case .reset(.behind, _)? = reader.take(from: topic, limits: limits)?.first else {
+            Issue.record("not told")
+            return
+        }
     }
 
     @Test(arguments: [(true, 1), (false, 2)]) func `is handed no more than a batch at a time`(

@@ -45,7 +45,8 @@ package struct Intake: Sendable {
         let language = language ?? patient.language
         let opened = try await store.open(
             CaseDraft(
-                patient: patient.id, clientCaseID: clientCaseID, title: title ?? Sentences.newCase(in: language),
+                patient: patient.id, clientCaseID: clientCaseID,
+                title: title?.withoutNUL() ?? Sentences.newCase(in: language),
                 language: language, greeting: Guide().greeting(in: language, name: patient.name), at: time.now()))
         await publisher.publish(.patient(patient.id))
         return opened
@@ -54,7 +55,7 @@ package struct Intake: Sendable {
     package func receive(
         _ text: String, from patient: Person, in caseID: CaseID, clientMessageID: String
     ) async throws -> Outcome {
-        let body = text.trimmingWhitespace()
+        let body = text.withoutNUL().trimmingWhitespace()
         guard !body.isEmpty else { return .empty }
         guard body.unicodeScalars.count <= settings.messageLimit else { return .tooLong(limit: settings.messageLimit) }
         let draft = try await decide(body, from: patient, in: caseID, clientMessageID: clientMessageID)
@@ -97,6 +98,12 @@ package struct Intake: Sendable {
 }
 
 extension String {
+    /// Databases end or refuse a text at U+0000, so what is stored would differ from what is streamed.
+    func withoutNUL() -> String {
+        guard utf8.contains(0) else { return self }
+        return String(String.UnicodeScalarView(unicodeScalars.filter { $0.value != 0 }))
+    }
+
     /// Without white space and line breaks at either end.
     func trimmingWhitespace() -> String {
         guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace })

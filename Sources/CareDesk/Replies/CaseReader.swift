@@ -29,14 +29,9 @@ package struct CaseReader: Sendable {
         let (messages, hasMore) = try await page(
             of: careCase.id, before: nil, limit: Self.page, audience: audience)
         guard let careCase = try await store.careCase(careCase.id) else { return nil }
-        var reply = try await store.lastReply(of: careCase.id).flatMap { $0.state.isOver ? nil : $0 }
+        var reply = try await store.unfinishedReply(of: careCase.id)
         if let fold = reading.running.first(where: { $0.attempt.caseID == careCase.id }) {
-            // The log is ahead of the store's checkpoint. When a later reply waits behind the running one, the
-            // running one is what the reader sees.
-            if reply?.id != fold.attempt.replyID {
-                let running = try await store.reply(fold.attempt.replyID)
-                reply = running.flatMap { $0.state.isOver ? nil : $0 } ?? reply
-            }
+            // The log is ahead of the store's checkpoint.
             if reply?.id == fold.attempt.replyID, reply?.attempt == fold.attempt.number {
                 reply?.text = fold.text
                 reply?.through = fold.through

@@ -25,6 +25,9 @@ package struct PromptWriter: Sendable {
         }
         turns.reverse()
         turns.removeFirst(turns.firstIndex { $0.speaker == .patient } ?? turns.count)
+        // A fixed answer said while this reply waited comes after the question; a prompt that ends with the assistant would
+        // be continued instead of answered.
+        turns.removeSubrange(((turns.lastIndex { $0.speaker == .patient } ?? -1) + 1)...)
         return Prompt(
             system: system(careCase.language), turns: turns, language: careCase.language,
             userHash: careCase.id.rawValue)

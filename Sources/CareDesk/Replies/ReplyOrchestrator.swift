@@ -122,7 +122,7 @@ package final class ReplyOrchestrator: Sendable {
                 desk.withLock { $0.cases[id] = started.reply.caseID }
                 await publisher.publish(started.topic)
                 try await write(started, inbox)
-                more = try await store.lastReply(of: started.reply.caseID).flatMap {
+                more = try await store.unfinishedReply(of: started.reply.caseID).flatMap {
                     $0.state == .queued ? $0.id : nil
                 }
             }
@@ -155,7 +155,7 @@ package final class ReplyOrchestrator: Sendable {
         let said = Said(author: answering.model.author)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                let end = await self.answering.answer(prompt) { await inbox.put($0) }
+                let end = await self.answering.answer(prompt) { await inbox.put($0.withoutNUL()) }
                 said.author = end.author
                 switch end.end {
                 case .finished: inbox.close(.finished)
@@ -173,6 +173,8 @@ package final class ReplyOrchestrator: Sendable {
                 }
                 if Task.isCancelled { inbox.close(.interrupted("restarting")) }
             }
+            // Also when the loop ended by cancellation: a model that goes on speaking must not wait for room for ever.
+            inbox.close(.interrupted("restarting"))
             group.cancelAll()
         }
         await end(started, said.reply(inbox.ending ?? .interrupted("restarting")))

@@ -23,8 +23,8 @@ package protocol CaseStore: Sendable {
     func reply(_ id: ReplyID) async throws -> Reply?
     /// The message a reply left, in its newest version.
     func message(_ id: MessageID) async throws -> Message?
-    /// The newest reply of a case, in whatever state.
-    func lastReply(of caseID: CaseID) async throws -> Reply?
+    /// The reply of a case that runs, else the one that waits longest.
+    func unfinishedReply(of caseID: CaseID) async throws -> Reply?
 
     /// Takes the lease of a queued reply. `nil` when it is not queued, another one of the case is running, or a person
     /// handles the case (which stops it).
@@ -171,10 +171,11 @@ package struct ReplyEnding: Sendable, Equatable {
     package var state: Reply.State
     package var text: String
     package var through: Int
-    package var author: Message.Author
+    /// Nil when it is not known any more.
+    package var author: Message.Author?
     package var code: String?
 
-    package init(state: Reply.State, text: String, through: Int, author: Message.Author, code: String? = nil) {
+    package init(state: Reply.State, text: String, through: Int, author: Message.Author?, code: String? = nil) {
         self.state = state
         self.text = text
         self.through = through

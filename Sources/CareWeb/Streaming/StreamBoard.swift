@@ -14,6 +14,8 @@ package final class StreamBoard: Sendable {
         package var perPerson = 24
         /// Goodbyes ask clients to return spread over this time.
         package var spread: Duration = .seconds(5)
+        /// A reader that was asked to leave and does not read is cut off after this time.
+        package var patience: Duration = .seconds(10)
         package init() {}
     }
 
@@ -22,7 +24,22 @@ package final class StreamBoard: Sendable {
         var person: PersonID
         var nextBeat: Moment
         var until: Moment
+        var cut: @Sendable () -> Void
     }
+
+    /// One open stream; letting go of it gives its place back.
+    final class Place: Sendable {
+        private let board: StreamBoard
+        private let id: Int
+
+        fileprivate init(board: StreamBoard, id: Int) {
+            self.board = board
+            self.id = id
+        }
+
+        deinit { board.remove(id) }
+    }
+
     private struct State {
         var streams: [Int: Open] = [:]
         var perPerson: [PersonID: Int] = [:]
@@ -41,7 +58,10 @@ package final class StreamBoard: Sendable {
     package var count: Int { state.withLock { $0.streams.count } }
     package var isClosing: Bool { state.withLock { $0.isClosing } }
 
-    func add(_ follower: Follower, of person: PersonID) throws(Problem) -> Int {
+    /// `cut` closes the connection, for a reader that does not read its goodbye.
+    func add(
+        _ follower: Follower, of person: PersonID, cut: @escaping @Sendable () -> Void
+    ) throws(Problem) -> Place {
         let now = now()
         let outcome: Result<Int, Problem> = state.withLock { state in
             if state.isClosing { return .failure(.shuttingDown) }
@@ -55,13 +75,13 @@ package final class StreamBoard: Sendable {
             state.perPerson[person, default: 0] += 1
             state.streams[state.last] = Open(
                 follower: follower, person: person, nextBeat: now + settings.heartbeat,
-                until: now + settings.authorised)
+                until: now + settings.authorised, cut: cut)
             return .success(state.last)
         }
-        return try outcome.get()
+        return Place(board: self, id: try outcome.get())
     }
 
-    func remove(_ id: Int) {
+    private func remove(_ id: Int) {
         // Let go outside the lock: the last reference to a follower takes its topic's lock.
         let gone = state.withLock { state -> Open? in
             guard let gone = state.streams.removeValue(forKey: id) else { return nil }
@@ -75,21 +95,25 @@ package final class StreamBoard: Sendable {
     /// One tick: call it about once a second.
     package func tick() {
         let now = now()
-        let (beats, expired) = state.withLock { state in
+        let (beats, expired, deaf) = state.withLock { state in
             var beats: [Follower] = []
             var expired: [Follower] = []
+            var deaf: [@Sendable () -> Void] = []
             for (id, stream) in state.streams {
-                if stream.until <= now {
+                if stream.until + settings.patience <= now {
+                    deaf.append(stream.cut)
+                } else if stream.until <= now {
                     expired.append(stream.follower)
                 } else if stream.nextBeat <= now {
                     beats.append(stream.follower)
                     state.streams[id]?.nextBeat = now + settings.heartbeat
                 }
             }
-            return (beats, expired)
+            return (beats, expired, deaf)
         }
         for follower in expired { follower.part(.authExpired) }
         for follower in beats { follower.beat() }
+        for cut in deaf { cut() }
     }
 
     /// Says goodbye to everyone, each to return at a time of its own, and lets nobody in any more.
@@ -102,5 +126,10 @@ package final class StreamBoard: Sendable {
             let spread = Double.random(in: 0...1) * Double(settings.spread.milliseconds)
             follower.part(.restarting(retry: .milliseconds(Int64(spread) + 250)))
         }
+    }
+
+    /// Cuts off who has not gone after `close`.
+    package func cutRemaining() {
+        for cut in state.withLock({ $0.streams.values.map(\.cut) }) { cut() }
     }
 }

@@ -22,6 +22,10 @@ struct StreamRoutes {
     }
 
     private func open(_ part: StreamView.Part, _ request: Request, _ context: CareContext) async throws -> Response {
+        // A body nobody reads would keep the connection's reader waiting, and the end of the stream unnoticed.
+        guard request.headers[.transferEncoding] == nil, (request.headers[.contentLength] ?? "0") == "0" else {
+            throw Problem(.badRequest, "invalid_field", "A stream is asked for without a body.", field: "body")
+        }
         let (caller, careCase) = try await cases.readable(context)
         // The header wins: a browser's own reconnect repeats the old URL with the old ?cursor=.
         let from = try position(request.headers[.lastEventID] ?? request.uri.queryParameters["cursor"].map(String.init))
@@ -31,10 +35,11 @@ struct StreamRoutes {
         let stream = EventStream(
             follower: follower, caseID: careCase.id,
             isStreaming: try await flags.value(of: .enableResponseStreaming))
-        let place = try board.add(follower, of: caller.person.id)
-        let board = board
+        let channel = context.channel
+        let place = try board.add(follower, of: caller.person.id) { channel.close(promise: nil) }
         let body = ResponseBody { writer in
-            defer { board.remove(place) }
+            // Held by this closure alone: it ends with the stream, also when the head could not be written.
+            defer { withExtendedLifetime(place) {} }
             try await request.body.consumeWithInboundCloseHandler { _ in
                 try await stream.write(to: &writer, retry: .milliseconds(Int.random(in: 800...1_600)))
             } onInboundClosed: {
