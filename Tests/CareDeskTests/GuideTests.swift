@@ -83,7 +83,35 @@ struct `A conversation with the guide` {
         #expect(answers[0].contains("**Treatment:** hip replacement"))
         #expect(answers[0].contains("**Age:** 54"))
         #expect(answers[0].ranges(of: "**Age:** 54").count == 1, "\(answers[0])")
-        #expect(answers[0].contains("A coordinator has all that is needed"))
+        #expect(answers[0].contains("That is all a coordinator needs to begin"))
+    }
+
+    @Test(arguments: [(0, "actually the left knee"), (1, "قصدي الفك العلوي")])
+    func `a correction after the summary is in the summary`(_ row: (script: Int, words: String)) {
+        let script = Self.scripts[row.script]
+        let last = play(Script(script.name, script.language, script.lines + [row.words])).last ?? ""
+        let table = GuideTable.of(script.language)
+        #expect(last.contains(table.line("corrected")) && last.contains(table.line("summary")), "\(last)")
+        #expect(last.contains(row.words), "\(last)")
+        #expect(last.contains(script.name == "Arabic teeth" ? "زراعة الأسنان" : "knee replacement"), "\(last)")
+    }
+
+    @Test func `a correction that fits nowhere is said back, not claimed to be filed`() {
+        let script = Self.scripts[0]
+        let last = play(Script(script.name, .english, script.lines + ["that is wrong, his name is Omar"])).last ?? ""
+        #expect(last.contains("that is wrong, his name is Omar"), "\(last)")
+    }
+
+    @Test func `nobody is told to upload, nor promised an answer here`() {
+        let texts = [
+            PackageResources.guide_en_json, PackageResources.guide_ar_json, PackageResources.emergency_en_json,
+            PackageResources.emergency_ar_json,
+        ].map { String(decoding: $0, as: UTF8.self) }
+        for claim in [
+            "can upload", "please upload", "you upload", "writes to you here", "يمكنك رفعها", "ترفعه", "يكتب لك هنا",
+        ] {
+            for text in texts { #expect(!text.contains(claim), "\(claim)") }
+        }
     }
 
     @Test func `a medicine after a comma is not lost`() {

@@ -43,8 +43,10 @@ private struct Hearing: Sendable {
             var reach: Int
             var before: [String]?
             var after: [String]?
-            /// Guards on the other side of a comma count too.
+            /// Guards on the other side of a comma count too, down a list that an "or" holds together.
             var crossesCommas: Bool?
+            /// Any word may stand between, not only `bridges`: where the worst mistake is a person not called.
+            var loose: Bool?
             /// Void in a sentence that says `now`.
             var past: Bool?
         }
@@ -54,6 +56,10 @@ private struct Hearing: Sendable {
             var unless: [String]?
         }
         var classes: [String: [String]]
+        /// What a guard reaches through to what follows it. Any other word begins something new, with or without a
+        /// comma ("no fever chest pain all night"), unless an "or" makes it a list.
+        var bridges: [String]
+        var joiners: [String]
         /// Between a guard and a match these end the guard's reach: a new subject begins.
         var stoppers: [String]
         var now: [String]
@@ -76,8 +82,10 @@ private struct Hearing: Sendable {
     private let rules: PhraseBook<Meaning>
     private let before: PhraseBook<String>
     private let after: PhraseBook<String>
-    private let guards: [String: (reach: Int, crossesCommas: Bool, past: Bool)]
+    private let guards: [String: (reach: Int, crossesCommas: Bool, loose: Bool, past: Bool)]
     private let longestReach: Int
+    private let bridges: Set<String>
+    private let joiners: Set<String>
     private let stoppers: Set<String>
     private let now: PhraseBook<Void>
     private let questionOpenings: PhraseBook<Void>
@@ -103,9 +111,12 @@ private struct Hearing: Sendable {
         self.rules = rules
         self.before = before
         self.after = after
-        guards = file.guards.mapValues { ($0.reach, $0.crossesCommas ?? false, $0.past ?? false) }
+        guards = file.guards.mapValues { ($0.reach, $0.crossesCommas ?? false, $0.loose ?? false, $0.past ?? false) }
         longestReach = file.guards.values.map(\.reach).max() ?? 0
-        stoppers = Set(file.stoppers.flatMap { Words($0).all.map(\.text) })
+        func set(_ words: [String]) -> Set<String> { Set(words.flatMap { Words($0).all.map(\.text) }) }
+        bridges = set(file.bridges)
+        joiners = set(file.joiners)
+        stoppers = set(file.stoppers)
         now = PhraseBook([((), file.now)], classes: file.classes)
         questionOpenings = PhraseBook([((), file.questionOpenings)], classes: file.classes)
         personal = PhraseBook([((), file.personal)], classes: file.classes)
@@ -132,6 +143,7 @@ private struct Hearing: Sendable {
         var endingAt: [Int: [(name: String, range: Range<Int>)]] = [:]
         var beginningAt: [Int: [(name: String, range: Range<Int>)]] = [:]
         var present: Set<Int> = []
+        /// Clauses that ask about the topic and about nobody.
         var impersonal: Set<Int> = []
 
         init(_ hearing: Hearing, _ text: Words) {
@@ -144,19 +156,22 @@ private struct Hearing: Sendable {
                 beginningAt[match.range.lowerBound, default: []].append((match.meaning, match.range))
             }
             for match in hearing.now.matches(text) { present.insert(words[match.range.lowerBound].sentence) }
+            var personal = present
+            for match in hearing.personal.matches(text) { personal.insert(words[match.range.lowerBound].sentence) }
             for match in hearing.questionOpenings.matches(text) {
-                impersonal.insert(words[match.range.lowerBound].sentence)
+                let word = words[match.range.lowerBound]
+                if !personal.contains(word.sentence) { impersonal.insert(word.clause) }
             }
-            for match in hearing.personal.matches(text) { impersonal.remove(words[match.range.lowerBound].sentence) }
         }
 
         func guards(_ range: Range<Int>, _ unless: Set<String>) -> Bool {
-            if unless.contains("topic"), impersonal.contains(words[range.lowerBound].sentence) { return true }
+            if unless.contains("topic"), impersonal.contains(words[range.lowerBound].clause) { return true }
             let earliest = max(0, range.lowerBound - hearing.longestReach)
             for end in earliest...range.upperBound {
                 for one in endingAt[end] ?? []
                 where one.range.lowerBound < range.lowerBound && unless.contains(one.name) {
-                    if acts(one.name, across: min(end, range.lowerBound)..<range.lowerBound, from: one.range.lowerBound)
+                    let gap = min(end, range.lowerBound)..<range.lowerBound
+                    if acts(one.name, across: gap, from: one.range.lowerBound), leads(one.name, across: gap, to: range)
                     {
                         return true
                     }
@@ -181,5 +196,26 @@ private struct Hearing: Sendable {
             if rule.past, present.contains(words[first].sentence) { return false }
             return !words[gap].contains { hearing.stoppers.contains($0.text) }
         }
+
+        /// Whether what stands between a guard and what follows it still belongs to the guard: qualifiers do, and what
+        /// an "or" ties to it. "I haven't slept, chest pain all night" denies the sleep and nothing else.
+        private func leads(_ name: String, across gap: Range<Int>, to match: Range<Int>) -> Bool {
+            guard hearing.guards[name]?.loose == false else { return true }
+            let tied = gap.lastIndex { hearing.joiners.contains(words[$0].text) }
+            let rest = (tied.map { $0 + 1 } ?? gap.lowerBound)..<gap.upperBound
+            let near = words[rest].allSatisfy { hearing.bridges.contains($0.text) }
+            // The guard may stand across a comma only from a list: "allergies, chest pain or fever".
+            let from = gap.isEmpty ? match.lowerBound : gap.lowerBound
+            let oneClause = from == 0 || words[from - 1].clause == words[match.lowerBound].clause
+            if near, oneClause || tied != nil { return true }
+            let after = words[match.upperBound...].prefix(Self.listReach)
+            guard !oneClause, let or = after.firstIndex(where: { hearing.joiners.contains($0.text) }) else {
+                return false
+            }
+            return words[or].sentence == words[match.lowerBound].sentence
+        }
+
+        /// Words after a match in which the "or" of its list has to come.
+        private static let listReach = 2
     }
 }

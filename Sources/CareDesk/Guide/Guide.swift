@@ -5,6 +5,8 @@ package import CareDomain
 /// hospital. It remembers nothing: every answer is derived from the turns alone, so any node and any restart says the
 /// same.
 package struct Guide: LanguageModel {
+    /// Five words' worth of time before the first one, and no more than this.
+    private static let breath: Duration = .milliseconds(600)
     private let pace: Duration
     private let sleep: @Sendable (Duration) async throws -> Void
 
@@ -21,15 +23,16 @@ package struct Guide: LanguageModel {
     package func answer(_ prompt: Prompt, emit: @Sendable (ModelEvent) async -> Void) async {
         guard !Task.isCancelled else { return }
         await emit(.started(requestID: nil, model: nil))
-        var first = true
+        // A breath before the first word: an answer that stands there at once is not believed to have been read.
+        var pause = min(pace * 5, Self.breath)
         for piece in Self.pieces(of: words(for: prompt)) {
             do {
-                if !first { try await sleep(pace) }
+                try await sleep(pause)
             } catch {
                 return
             }
             guard !Task.isCancelled else { return }
-            first = false
+            pause = pace
             await emit(.text(piece))
         }
         guard !Task.isCancelled else { return }

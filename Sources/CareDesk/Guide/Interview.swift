@@ -32,6 +32,7 @@ struct Interview {
     private var unclear = false
     private var followUp = false
     private var passed = false
+    private var correcting = false
     private var last = ""
     private var previous = ""
 
@@ -85,12 +86,17 @@ struct Interview {
         repeated = !key.isEmpty && key == previous && !short && !isQuestion
         previous = key
 
+        correcting = summarised && acts.contains("correction") && !isQuestion
         var asking = words.asking
         for match in matches where match.meaning == .act("asking") {
             asking.insert(words.all[match.range.lowerBound].sentence)
         }
         for match in matches {
             let sentence = words.all[match.range.lowerBound].sentence
+            if correcting {
+                correct(match, words, text, detailed: matches.contains { $0.meaning == .slot(.detail) })
+                continue
+            }
             switch match.meaning {
             // "Do I have cancer?" is a fear, not a treatment that was asked for.
             case .treatment(let id) where !(asking.contains(sentence) && topics.contains("diagnosis")):
@@ -156,6 +162,26 @@ struct Interview {
         }
     }
 
+    /// After the summary the later word counts. What may hold more than the corrected word keeps it: the coordinator
+    /// sees both.
+    private mutating func correct(
+        _ match: PhraseBook<Ear.Sound>.Match, _ words: Words, _ text: String, detailed: Bool
+    ) {
+        switch match.meaning {
+        // "Actually the left knee" is about the side: the knee replacement stays one.
+        case .treatment(let id) where !detailed && known[.treatment]?.treatment != id:
+            learn(.treatment, Known(text: table.file.treatments[id]?.name ?? id, treatment: id))
+        case .place(let id):
+            learn(.place, Known(text: table.file.places[id] ?? id))
+        case .slot(let slot) where !news.contains(slot):
+            let new = value(slot, words, match.range, text)
+            let whole = [.age, .passport].contains(slot) ? nil : known[slot]?.text
+            let note = table.line("correctedTo").replacing("{value}", with: new)
+            learn(slot, Known(text: whole.map { "\($0) (\(note))" } ?? new))
+        default: break
+        }
+    }
+
     private mutating func learn(_ slot: Slot, _ value: Known) {
         known[slot] = value
         left.remove(slot)
@@ -194,6 +220,10 @@ struct Interview {
     func answer() -> String {
         if case .emergency(let emergency) = Intent().of(last) {
             return EmergencyAnswer.text(for: emergency, in: language)
+        }
+        if correcting {
+            if !news.isEmpty { return table.line("corrected") + "\n\n" + summary() }
+            return table.line("correctionNoted").replacing("{value}", with: Quote(last).text)
         }
         var parts: [String] = []
         if let thanks = acknowledgement() { parts.append(thanks) }
