@@ -88,7 +88,7 @@ function row(one, open) {
             h("strong", {}, h("bdi", {}, one.title || t("cases.untitled"))),
             h("time", {}, when),
         ),
-        h("span", { class: "excerpt" }, h("bdi", {}, (one.last_message ?? "").replace(/[*_`#>]+/g, ""))),
+        h("span", { class: "excerpt", dir: "auto" }, (one.last_message ?? "").replace(/[*_`#>]+/g, "")),
         h("span", { class: "status" }, status in catalogue.en ? t(status) : ""),
     );
     return h("li", {}, link);

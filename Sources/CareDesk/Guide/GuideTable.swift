@@ -89,6 +89,7 @@ struct GuideTable: Sendable {
     ]
     private static let tables = files.mapValues { GuideTable($0) }
     static func of(_ language: Language) -> GuideTable {
+        // Only a language added to the enum without its file gets here; nothing a person sends can.
         guard let table = tables[language] else { fatalError("no guide speaks \(language)") }
         return table
     }
