@@ -70,6 +70,7 @@ if slice != "core" {
 if slice == "all" {
     dependencies += [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -79,6 +80,7 @@ if slice == "all" {
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ]
     targets += [
         care("CareStore", ["CareDesk", "CareLog", "CareDomain", product("GRDB", "GRDB.swift")]),
@@ -93,7 +95,10 @@ if slice == "all" {
                 product("Logging", "swift-log"),
                 product("HTTPTypes", "swift-http-types"),
                 product("NIOCore", "swift-nio"),
+                product("NIOEmbedded", "swift-nio"),
+                product("NIOHTTP1", "swift-nio"),
                 product("NIOFoundationCompat", "swift-nio"),
+                product("NIOHTTPCompression", "swift-nio-extras"),
             ]),
         .executableTarget(
             name: "curaway",
@@ -110,7 +115,9 @@ if slice == "all" {
             ],
             swiftSettings: settings),
         tests("CareStoreTests", ["CareStore", "CareDesk", "CareLog", "CareDomain", "CareTestKit"]),
-        tests("CareWebTests", ["CareWeb", "CareDesk", "CareLog", "CareDomain", "CareTestKit"]),
+        tests(
+            "CareWebTests",
+            ["CareWeb", "CareDesk", "CareLog", "CareDomain", "CareTestKit", product("NIOCore", "swift-nio")]),
         tests(
             "CareScenarioTests",
             [
@@ -120,6 +127,10 @@ if slice == "all" {
                 product("NIOFoundationCompat", "swift-nio"),
                 product("NIOHTTP1", "swift-nio"),
                 product("Logging", "swift-log"),
+                product("Hummingbird", "hummingbird"),
+                product("HTTPTypes", "swift-http-types"),
+                product("Subprocess", "swift-subprocess"),
+                product("SystemPackage", "swift-system"),
             ]),
     ]
 }

@@ -14,7 +14,8 @@ package enum CareEvent: Hashable, Sendable {
     case replyStarted(ReplyAttempt, sequence: Int)
     /// `n` is dense from 1 within an attempt.
     case replyDelta(ReplyAttempt, n: Int, text: String)
-    case replyEnded(ReplyAttempt, state: Reply.State, messageID: MessageID?, code: String?)
+    /// `sequence` is where its bubble stands, so that an end nobody saw the start of has a place too.
+    case replyEnded(ReplyAttempt, state: Reply.State, sequence: Int, messageID: MessageID?, code: String?)
     /// Never an entry of a log; made for one reader from the log's fold of a running reply.
     case replySnapshot(ReplyFold)
 
@@ -23,7 +24,7 @@ package enum CareEvent: Hashable, Sendable {
         case .message(let message): message.caseID
         case .careCase(let value): value.id
         case .handling(let id, _): id
-        case .replyStarted(let attempt, _), .replyDelta(let attempt, _, _), .replyEnded(let attempt, _, _, _):
+        case .replyStarted(let attempt, _), .replyDelta(let attempt, _, _), .replyEnded(let attempt, _, _, _, _):
             attempt.caseID
         case .replySnapshot(let fold): fold.attempt.caseID
         }
@@ -37,7 +38,7 @@ package enum CareEvent: Hashable, Sendable {
         case .handling: "handling"
         case .replyStarted: "reply.started"
         case .replyDelta: "reply.delta"
-        case .replyEnded(_, let state, _, _): "reply.\(state.rawValue)"
+        case .replyEnded(_, let state, _, _, _): "reply.\(state.rawValue)"
         case .replySnapshot: "reply.snapshot"
         }
     }
@@ -45,7 +46,8 @@ package enum CareEvent: Hashable, Sendable {
     /// Which attempt of which reply this is about, if it is about one.
     package var attempt: ReplyAttempt? {
         switch self {
-        case .replyStarted(let attempt, _), .replyDelta(let attempt, _, _), .replyEnded(let attempt, _, _, _): attempt
+        case .replyStarted(let attempt, _), .replyDelta(let attempt, _, _), .replyEnded(let attempt, _, _, _, _):
+            attempt
         case .replySnapshot(let fold): fold.attempt
         case .message, .careCase, .handling: nil
         }
@@ -112,7 +114,8 @@ extension CareEvent: Codable {
             try container.encode(fold.sequence, forKey: .sequence)
             try container.encode(fold.through, forKey: .through)
             try container.encode(fold.text, forKey: .text)
-        case .replyEnded(_, let state, let messageID, let code):
+        case .replyEnded(_, let state, let sequence, let messageID, let code):
+            try container.encode(sequence, forKey: .sequence)
             try container.encode(messageID, forKey: .messageID)
             try container.encode(state.isRetryable, forKey: .retryable)
             try container.encode(code, forKey: .code)
@@ -152,7 +155,7 @@ extension CareEvent: Codable {
                     forKey: .type, in: container, debugDescription: "unknown event type")
             }
             self = .replyEnded(
-                try attempt(), state: state,
+                try attempt(), state: state, sequence: try container.decode(Int.self, forKey: .sequence),
                 messageID: try container.decodeIfPresent(MessageID.self, forKey: .messageID),
                 code: try container.decodeIfPresent(String.self, forKey: .code))
         }

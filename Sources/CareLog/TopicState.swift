@@ -89,7 +89,7 @@ package struct TopicState {
         case .replyDelta(let attempt, let n, let text):
             running[attempt.replyID]?.fold.through = n
             running[attempt.replyID]?.fold.text += text
-        case .replyEnded(let attempt, _, _, _): running[attempt.replyID] = nil
+        case .replyEnded(let attempt, _, _, _, _): running[attempt.replyID] = nil
         case .message(let message):
             if let id = message.replyID, let held = running[id], held.fold.attempt.number <= message.version {
                 running[id] = nil

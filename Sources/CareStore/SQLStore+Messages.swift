@@ -135,7 +135,8 @@ extension SQLSession {
             of: found.patientID)
         let attempt = ReplyAttempt(caseID: found.id, replyID: id, number: 1)
         try addFact(
-            .replyEnded(attempt, state: .finished, messageID: messageID, code: nil), of: found.patientID, at: draft.at)
+            .replyEnded(attempt, state: .finished, sequence: sequence, messageID: messageID, code: nil),
+            of: found.patientID, at: draft.at)
     }
 
     /// Whoever writes is asked to stop; what waits is stopped.

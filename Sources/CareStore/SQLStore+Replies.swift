@@ -7,12 +7,14 @@ extension SQLStore {
         try await database.read { try $0.reply(id) }
     }
 
-    package func unfinishedReply(of caseID: CaseID) async throws -> Reply? {
+    package func currentReply(of caseID: CaseID) async throws -> Reply? {
         try await database.read { session in
             try session.row(
                 """
-                SELECT * FROM replies WHERE case_id = $1 AND state IN ('running', 'queued')
-                ORDER BY state DESC, ordinal LIMIT 1
+                SELECT * FROM replies AS shown WHERE case_id = $1 AND (state IN ('running', 'queued')
+                  OR (state IN ('stopped', 'interrupted', 'failed') AND body = '' AND ordinal = (
+                    SELECT MAX(ordinal) FROM replies AS other WHERE other.case_id = shown.case_id)))
+                ORDER BY CASE state WHEN 'running' THEN 0 WHEN 'queued' THEN 1 ELSE 2 END, ordinal LIMIT 1
                 """,
                 [SQLValue(caseID)]
             ).map(Reply.init)
@@ -215,10 +217,14 @@ extension SQLSession {
     }
 
     func stopQueued(_ reply: Reply, at now: Moment) throws {
-        try run("UPDATE replies SET state = 'stopped' WHERE id = $1", [SQLValue(reply.id)])
+        let sequence = try reply.sequence ?? nextSequence(of: reply.caseID)
+        try run(
+            "UPDATE replies SET state = 'stopped', sequence = $2 WHERE id = $1",
+            [SQLValue(reply.id), SQLValue(sequence)])
         let attempt = ReplyAttempt(caseID: reply.caseID, replyID: reply.id, number: reply.attempt)
         try addFact(
-            .replyEnded(attempt, state: .stopped, messageID: nil, code: nil), of: reply.patientID, at: now)
+            .replyEnded(attempt, state: .stopped, sequence: sequence, messageID: nil, code: nil), of: reply.patientID,
+            at: now)
     }
 
     /// Writes the end of an attempt: the reply, its message if it said anything, and the facts in that order.
@@ -249,8 +255,8 @@ extension SQLSession {
         }
         let attempt = ReplyAttempt(caseID: reply.caseID, replyID: reply.id, number: reply.attempt)
         try addFact(
-            .replyEnded(attempt, state: ending.state, messageID: messageID, code: ending.code), of: reply.patientID,
-            fence: fence, at: now)
+            .replyEnded(attempt, state: ending.state, sequence: sequence, messageID: messageID, code: ending.code),
+            of: reply.patientID, fence: fence, at: now)
         try changed(reply.caseID, at: now)
     }
 }

@@ -30,6 +30,6 @@ package enum Say {
     }
 
     package static func ended(_ state: Reply.State = .finished, _ number: Int = 1) -> CareEvent {
-        .replyEnded(attempt(number), state: state, messageID: nil, code: nil)
+        .replyEnded(attempt(number), state: state, sequence: 7, messageID: nil, code: nil)
     }
 }

@@ -25,6 +25,14 @@ package final class ManualClock: Sendable {
         Timekeeper(now: { self.now }, sleep: { try await self.sleep($0) })
     }
 
+    /// Returns once somebody sleeps for exactly this long from now: what is tested has come to rest there, and time may
+    /// be moved.
+    package func until(sleepingFor duration: Duration) async throws {
+        while !state.withLock({ state in state.sleepers.values.contains { $0.until == state.now + duration } }) {
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
     package func advance(by duration: Duration) {
         let woken = state.withLock { state in
             state.now = state.now + duration

@@ -12,12 +12,15 @@ package final class ScriptedModel: LanguageModel {
         case finish
     }
 
-    package let author: Message.Author = .openai
+    package let author: Message.Author
     private let scripts: Mutex<[[Step]]>
     private let seen = Mutex((prompts: [Prompt](), cancelled: 0))
 
     /// One script a request; the last one is used again.
-    package init(_ scripts: [Step]...) { self.scripts = Mutex(scripts) }
+    package init(author: Message.Author = .openai, _ scripts: [Step]...) {
+        self.author = author
+        self.scripts = Mutex(scripts)
+    }
 
     package var prompts: [Prompt] { seen.withLock { $0.prompts } }
     /// Requests that were cancelled before their script ended.
@@ -49,6 +52,8 @@ package final class Gate: Sendable {
     private let state = Mutex(State())
 
     package init() {}
+
+    package var isOpen: Bool { state.withLock { $0.isOpen } }
 
     package func open() {
         let waiting = state.withLock { state in

@@ -194,10 +194,22 @@ package struct StoreContract: Sendable {
         let seen = try await types(store)
         try expect(seen == ["reply.stopped", "case"], "\(seen)")
         try expect(try await store.message(Cast.same(started.reply.id)) == nil, "a message without words")
+        let shown = try await store.currentReply(of: careCase.id)
+        try expect(
+            shown?.id == started.reply.id && shown?.state == .stopped && shown?.sequence == started.sequence,
+            "a wordless end is shown: \(String(describing: shown))")
         guard case .queued(let again) = try await store.retry(started.reply.id, at: now) else {
             throw EventLogContract.Broken(description: "no retry")
         }
         try expect(again.attempt == 2, "attempt \(again.attempt)")
+        _ = try await store.requestStop(again.id, at: now)
+        let waited = try await store.currentReply(of: careCase.id)
+        try expect(waited?.attempt == 2 && waited?.state == .stopped, "\(String(describing: waited))")
+        let next = try await start(try await ask("2", in: careCase, store), store)
+        try expect(try await store.currentReply(of: careCase.id)?.id == next.reply.id, "the talk moved on")
+        _ = try await store.end(next, ending(.interrupted, "Half"), at: now)
+        let after = try await store.currentReply(of: careCase.id)
+        try expect(after == nil, "what left a message is told by it: \(String(describing: after))")
     }
 
     @Sendable static func retries(_ store: Store) async throws {

@@ -78,8 +78,11 @@ package struct Routes: Sendable {
 extension RouterMethods where Context == CareContext {
     typealias Handler = @Sendable (Request, CareContext) async throws -> Response
 
-    /// One path and what each method does there; the other methods say which ones do.
+    /// One path and what each method does there; the other methods say which ones do. Whatever answers GET answers HEAD
+    /// (RFC 9110 §9.1): monitors and proxies ask that way.
     func at(_ path: RouterPath, _ handlers: [HTTPRequest.Method: Handler]) {
+        var handlers = handlers
+        if let get = handlers[.get] { handlers[.head] = { try await get($0, $1).createHeadResponse() } }
         let allow = handlers.keys.sorted { $0.rawValue < $1.rawValue }
         for method in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .options] {
             if let handler = handlers[method] {

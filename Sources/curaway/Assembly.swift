@@ -33,12 +33,28 @@ struct Assembly: Sendable {
         return try await Assembly(settings, store: store, logger: logger, model: model)
     }
 
-    static func openStore(_ settings: Settings) async throws -> SQLStore {
+    /// For commands that are about a server's data: a mistyped folder must not become a new, empty one.
+    static func openExistingStore(_ settings: Settings) async throws -> SQLStore {
+        guard FileManager.default.fileExists(atPath: settings.databasePath) else {
+            throw SettingError(
+                name: "data", value: settings.data,
+                why:
+                    "there is no database in it; name the server's folder with --data, or make one with curaway migrate"
+            )
+        }
+        return try await openStore(settings)
+    }
+
+    static func makeFolder(_ settings: Settings) throws(SettingError) {
         do {
             try FileManager.default.createDirectory(atPath: settings.data, withIntermediateDirectories: true)
         } catch {
             throw SettingError(name: "data", value: settings.data, why: "the folder cannot be made or written")
         }
+    }
+
+    static func openStore(_ settings: Settings) async throws -> SQLStore {
+        try makeFolder(settings)
         let store = SQLStore(try SQLiteDatabase(path: settings.databasePath))
         try await store.migrate()
         return store

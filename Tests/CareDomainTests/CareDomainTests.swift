@@ -50,10 +50,10 @@ struct `An event` {
         .handling(.new(), Handling(state: .requested, version: 3, by: "Amina")),
         .replyStarted(attempt, sequence: 9), .replyDelta(attempt, n: 1, text: "a\nb\"c\\"),
         .replySnapshot(ReplyFold(attempt: attempt, sequence: 9, through: 4, text: "abc")),
-        .replyEnded(attempt, state: .finished, messageID: .new(), code: nil),
-        .replyEnded(attempt, state: .stopped, messageID: nil, code: nil),
-        .replyEnded(attempt, state: .interrupted, messageID: nil, code: "lease_lapsed"),
-        .replyEnded(attempt, state: .failed, messageID: nil, code: "no_answer"),
+        .replyEnded(attempt, state: .finished, sequence: 4, messageID: .new(), code: nil),
+        .replyEnded(attempt, state: .stopped, sequence: 4, messageID: nil, code: nil),
+        .replyEnded(attempt, state: .interrupted, sequence: 4, messageID: nil, code: "lease_lapsed"),
+        .replyEnded(attempt, state: .failed, sequence: 4, messageID: nil, code: "no_answer"),
     ]
 
     @Test(arguments: all) func `is the same after a trip over the wire, in one line`(_ event: CareEvent) throws {

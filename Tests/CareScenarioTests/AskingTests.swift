@@ -100,6 +100,26 @@ struct `A patient who asks` {
         }
     }
 
+    @Test func `that takes longer than a POST may wait is told so, and finds the answer in the stream`() async throws {
+        let gate = Gate()
+        let model = ScriptedModel([.say("Slow "), .wait(gate), .say("answer"), .finish])
+        try await withServer(["wait.seconds": "1"], model: model) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let id = try await amina.open()
+            try await amina.stream(id) { stream in
+                let waited = try await amina.ask("Hi", key: "k", in: id)
+                #expect(waited.status == 202)
+                #expect(waited.body["reply"]["state"].text == "running")
+                #expect(waited.body["reply"]["message"] == .null)
+                gate.open()
+                #expect(try await stream.until("reply.finished").words == "Slow answer")
+            }
+            let again = try await amina.ask("Hi", key: "k", in: id)
+            #expect(again.status == 200, "the same question joins, and here has its answer")
+            #expect(again.body["reply"]["message"]["body"].text == "Slow answer")
+        }
+    }
+
     @Test func `and comes without a cursor gets the running words as one snapshot`() async throws {
         let gate = Gate()
         try await withServer(model: ScriptedModel([.say("One "), .wait(gate), .say("two."), .finish])) { server in

@@ -46,14 +46,32 @@ struct `The edge` {
                 #expect(refused.body["code"].text == "unauthenticated")
             }
             nobody.token = good
-            for (path, allow) in [("/health", "GET"), ("/api/v1/cases", "GET, POST"), ("/api/v1/cases/x/chat", "POST")]
-            {
+            for (path, allow) in [
+                ("/health", "GET, HEAD"), ("/api/v1/cases", "GET, HEAD, POST"), ("/api/v1/cases/x/chat", "POST"),
+            ] {
                 let refused = try await nobody.send("DELETE", path)
                 #expect(refused.status == 405)
                 #expect(refused.headers.first(name: "Allow") == allow)
                 #expect(refused.body["code"].text == "method_not_allowed")
             }
             #expect(try await nobody.get("/nowhere").status == 404)
+        }
+    }
+
+    @Test func `answers HEAD like GET, without a body, and keeps no stream for it`() async throws {
+        try await withServer(["streams.perPerson": "1"]) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let id = try await amina.open()
+            for path in ["/", "/health", "/api/v1/me", "/api/v1/cases/\(id)", "/api/v1/cases/\(id)/events"] {
+                for _ in 1...3 {
+                    // Compressed nothing is more than this client can read.
+                    let head = try await amina.send("HEAD", path, headers: [("Accept-Encoding", "identity")])
+                    #expect(head.status == 200, "\(path)")
+                    #expect(head.body == .null)
+                }
+            }
+            try await amina.stream(id) { stream in #expect(stream.status == 200) }
+            #expect(try await amina.send("HEAD", "/api/v1/cases/nothing").status == 404)
         }
     }
 
@@ -188,6 +206,13 @@ struct `The edge` {
             let script = try await seat.get("/assets/\(hash)/js/app.js")
             #expect(script.status == 200)
             #expect(script.headers.first(name: "Cache-Control") == "public, max-age=31536000, immutable")
+            #expect(script.headers.first(name: "Vary") == "Accept-Encoding")
+            for path in ["/assets/\(hash)/js/app.js", "/"] {
+                let plain = try await seat.bytes(path, headers: [("Accept-Encoding", "identity")])
+                let small = try await seat.bytes(path, headers: [("Accept-Encoding", "gzip")])
+                #expect(small == plain, "\(path) is another file when it came compressed")
+                #expect(!plain.isEmpty && !plain.contains("// "), "\(path) has comments")
+            }
             for path in ["js/nothing.js", "../Package.swift", "test/sse.test.js", "deno.json", "%2e%2e/Package.swift"] {
                 #expect(try await seat.get("/assets/\(hash)/\(path)").status == 404, "\(path)")
             }

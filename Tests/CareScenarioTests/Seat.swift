@@ -87,6 +87,14 @@ struct Seat: Sendable {
 
     func get(_ path: String) async throws -> Reply { try await send("GET", path) }
 
+    /// The body as text, decompressed if it came so.
+    func bytes(_ path: String, headers: [(String, String)] = []) async throws -> String {
+        var request = HTTPClientRequest(url: base + path)
+        request.headers.add(contentsOf: headers)
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        return String(buffer: try await response.body.collect(upTo: 10_000_000))
+    }
+
     func open(_ title: String = "Knee") async throws -> String {
         try await send("POST", "/api/v1/cases", #"{"title":"\#(title)"}"#).body["id"].text
     }
@@ -112,6 +120,12 @@ struct Seat: Sendable {
             status: Int(response.status.code), headers: response.headers, chunks: response.body.makeAsyncIterator())
         return try await body(&reader)
     }
+}
+
+/// Something a test needs in order to go on is not so.
+struct Unexpected: Error {
+    var what: String
+    init(_ what: String) { self.what = what }
 }
 
 /// Server-Sent Events as they come.

@@ -56,7 +56,12 @@ struct `An answer` {
             #expect(stopped.body["reply"]["message"] == .null)
             let snapshot = try await amina.get("/api/v1/cases/\(id)").body
             #expect(snapshot["messages"].list.count == 2)
-            #expect(snapshot["reply"] == .null)
+            let ended = snapshot["reply"]
+            #expect(ended["state"].text == "stopped", "or nobody who looks later could ask for another try")
+            #expect(ended["id"].text == asked.body["reply"]["id"].text)
+            #expect(ended["attempt"].int == 1)
+            #expect(ended["sequence"].int > snapshot["messages"][1]["sequence"].int)
+            #expect(ended["text"].text.isEmpty && ended["code"] == .null)
             try await amina.stream(id) { stream in
                 let retried = try await amina.send("POST", path + "/retry")
                 #expect(retried.status == 202)
@@ -68,6 +73,32 @@ struct `An answer` {
             let finished = try await amina.send("POST", path + "/retry")
             #expect(finished.status == 409)
             #expect(finished.body["code"].text == "reply_finished")
+        }
+    }
+
+    @Test func `stopped while it waits has a place all the same, until the talk moves on`() async throws {
+        let gate = Gate()
+        let model = ScriptedModel([.say("First "), .wait(gate), .say("one."), .finish], [.say("Third."), .finish])
+        try await withServer(model: model) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let id = try await amina.open()
+            try await amina.stream(id) { stream in
+                _ = try await amina.ask("1", key: "1", in: id, async: true)
+                _ = try await stream.until("reply.delta")
+                let second = try await amina.ask("2", key: "2", in: id, async: true).body["reply"]["id"].text
+                let stopped = try await amina.send("POST", "/api/v1/cases/\(id)/replies/\(second)/stop")
+                #expect(stopped.body["reply"]["state"].text == "stopped")
+                let end = try #require(try await stream.until("reply.stopped").last)
+                #expect(end.data["reply_id"].text == second)
+                #expect(end.data["message_id"] == .null)
+                gate.open()
+                _ = try await stream.until("reply.finished")
+                let snapshot = try await amina.get("/api/v1/cases/\(id)").body
+                #expect(snapshot["reply"]["id"].text == second)
+                #expect(snapshot["reply"]["sequence"] == end.data["sequence"])
+            }
+            #expect(try await amina.ask("3", key: "3", in: id).body["reply"]["message"]["body"].text == "Third.")
+            #expect(try await amina.get("/api/v1/cases/\(id)").body["reply"] == .null)
         }
     }
 
@@ -110,29 +141,51 @@ struct `An answer` {
         }
     }
 
-    @Test func `whose writer died is interrupted with its checkpoint by the next process, and can be retried`()
-        async throws
-    {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("curaway-\(CaseID.new())")
-        defer { try? FileManager.default.removeItem(at: folder) }
+    /// A process that took the lease of a reply, perhaps kept words, and was never seen again.
+    private func abandoned(
+        in folder: URL, after words: String?
+    ) async throws -> (caseID: String, reply: String) {
         let settings = try await Settings.read(options: ["data": folder.path], environment: [:], file: nil)
-        // A process that took the lease, kept a checkpoint, and was never seen again.
         let store = try await Assembly.openStore(settings)
         let careCase = try await store.open(
             CaseDraft(patient: Cast.amina.id, title: "Knee", language: .english, greeting: "Hello", at: .now)
         ).careCase
         let received = try await store.receive(
             PatientMessage(caseID: careCase.id, patient: Cast.amina, body: "Hi", clientMessageID: "k", at: .now))
-        guard case .stored(_, let reply?) = received,
-            let started = try await store.start(reply, lease: .now + .milliseconds(300), at: .now)
-        else {
-            Issue.record("not started: \(received)")
-            return
-        }
-        _ = try await store.checkpoint(started, through: 1, text: "Partial ", lease: .now + .milliseconds(300))
+        guard case .stored(_, let reply?) = received else { throw Unexpected("\(received)") }
+        let lease = Moment.now + .milliseconds(300)
+        let started = try #require(try await store.start(reply, lease: lease, at: .now))
+        if let words { _ = try await store.checkpoint(started, through: 1, text: words, lease: lease) }
+        return (careCase.id.rawValue, reply.rawValue)
+    }
+
+    @Test func `whose writer died before a word says so to whoever looks later, and can be retried`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("curaway-\(CaseID.new())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (id, reply) = try await abandoned(in: folder, after: nil)
         try await withServer(model: ScriptedModel([.say("Whole."), .finish]), folder: folder) { server in
             let amina = try await server.seat(of: Cast.amina)
-            let id = careCase.id.rawValue
+            let shown = try await eventually {
+                let shown = try await amina.get("/api/v1/cases/\(id)").body["reply"]
+                return shown["state"].text == "interrupted" ? shown : nil
+            }
+            #expect(shown["id"].text == reply)
+            #expect(shown["code"].text == "lease_lapsed")
+            #expect(shown["text"].text.isEmpty)
+            #expect(try await amina.send("POST", "/api/v1/cases/\(id)/replies/\(reply)/retry").status == 202)
+            #expect(try await amina.ask("Hi", key: "k", in: id).body["reply"]["message"]["body"].text == "Whole.")
+            #expect(try await amina.get("/api/v1/cases/\(id)").body["reply"] == .null)
+        }
+    }
+
+    @Test func `whose writer died is interrupted with its checkpoint by the next process, and can be retried`()
+        async throws
+    {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("curaway-\(CaseID.new())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (id, reply) = try await abandoned(in: folder, after: "Partial ")
+        try await withServer(model: ScriptedModel([.say("Whole."), .finish]), folder: folder) { server in
+            let amina = try await server.seat(of: Cast.amina)
             let message = try await eventually {
                 let snapshot = try await amina.get("/api/v1/cases/\(id)").body
                 return snapshot["reply"] == .null ? snapshot["messages"].list.last : nil

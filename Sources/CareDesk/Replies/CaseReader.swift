@@ -10,6 +10,7 @@ package struct CaseReader: Sendable {
         package var careCase: CareCase
         package var messages: [Message]
         package var hasMore: Bool
+        /// In flight, or ended without a word and the last one: see `CaseStore.currentReply`.
         package var reply: Reply?
         package var cursor: Position
     }
@@ -29,10 +30,10 @@ package struct CaseReader: Sendable {
         let (messages, hasMore) = try await page(
             of: careCase.id, before: nil, limit: Self.page, audience: audience)
         guard let careCase = try await store.careCase(careCase.id) else { return nil }
-        var reply = try await store.unfinishedReply(of: careCase.id)
+        var reply = try await store.currentReply(of: careCase.id)
         if let fold = reading.running.first(where: { $0.attempt.caseID == careCase.id }) {
             // The log is ahead of the store's checkpoint.
-            if reply?.id == fold.attempt.replyID, reply?.attempt == fold.attempt.number {
+            if reply?.state == .running, reply?.id == fold.attempt.replyID, reply?.attempt == fold.attempt.number {
                 reply?.text = fold.text
                 reply?.through = fold.through
             }
@@ -63,7 +64,7 @@ package struct CaseReader: Sendable {
             let items = await follower.next()
             if items.isEmpty { return }
             for case .entry(let entry, _) in items {
-                if case .replyEnded(let attempt, _, _, _) = entry.event, attempt.replyID == reply.id { return }
+                if case .replyEnded(let attempt, _, _, _, _) = entry.event, attempt.replyID == reply.id { return }
             }
         }
     }

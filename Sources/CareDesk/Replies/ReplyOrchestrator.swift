@@ -122,7 +122,7 @@ package final class ReplyOrchestrator: Sendable {
                 desk.withLock { $0.cases[id] = started.reply.caseID }
                 await publisher.publish(started.topic)
                 try await write(started, inbox)
-                more = try await store.unfinishedReply(of: started.reply.caseID).flatMap {
+                more = try await store.currentReply(of: started.reply.caseID).flatMap {
                     $0.state == .queued ? $0.id : nil
                 }
             }

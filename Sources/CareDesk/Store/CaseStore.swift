@@ -23,8 +23,9 @@ package protocol CaseStore: Sendable {
     func reply(_ id: ReplyID) async throws -> Reply?
     /// The message a reply left, in its newest version.
     func message(_ id: MessageID) async throws -> Message?
-    /// The reply of a case that runs, else the one that waits longest.
-    func unfinishedReply(of caseID: CaseID) async throws -> Reply?
+    /// The reply of a case that runs, else the one that waits longest, else the last one if its newest attempt ended
+    /// without a word: such an attempt left no message, and nobody else could tell a reader that it may be retried.
+    func currentReply(of caseID: CaseID) async throws -> Reply?
 
     /// Takes the lease of a queued reply. `nil` when it is not queued, another one of the case is running, or a person
     /// handles the case (which stops it).

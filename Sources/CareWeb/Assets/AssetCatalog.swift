@@ -12,6 +12,8 @@ package struct AssetCatalog: Sendable {
     private struct Asset: Sendable {
         var type: String
         var bytes: ByteBuffer
+        /// Nil where it would not be smaller.
+        var gzip: ByteBuffer?
     }
     /// What a browser is given; tests and settings of the tools stay at home.
     private static let types = [
@@ -22,7 +24,7 @@ package struct AssetCatalog: Sendable {
     private static let folders: Set<String> = ["css", "js", "icons", "fonts"]
 
     private let assets: [String: Asset]
-    private let page: ByteBuffer
+    private let page: Asset
     package let hash: String
 
     /// Throws `noPage` when the folder has no index.html.
@@ -42,17 +44,25 @@ package struct AssetCatalog: Sendable {
             else { continue }
             hasher.update(data: Data(path.utf8))
             hasher.update(data: data)
-            assets[path] = Asset(type: type, bytes: ByteBuffer(bytes: data))
+            assets[path] = try Self.asset(data, type: type, isScript: path.hasSuffix(".js"))
         }
         hash = hasher.finalize().prefix(8).map { String(format: "%02x", $0) }.joined()
         self.assets = assets
-        page = ByteBuffer(string: html.replacingOccurrences(of: "{{assets}}", with: "/assets/\(hash)"))
+        let page = html.replacingOccurrences(of: "{{assets}}", with: "/assets/\(hash)")
+        self.page = try Self.asset(Data(page.utf8), type: "text/html; charset=utf-8", isScript: false)
+    }
+
+    private static func asset(_ data: Data, type: String, isScript: Bool) throws -> Asset {
+        let bytes =
+            isScript
+            ? ByteBuffer(string: Compression.withoutComments(String(decoding: data, as: UTF8.self)))
+            : ByteBuffer(bytes: data)
+        let gzip = try Compression.gzip(bytes)
+        return Asset(type: type, bytes: bytes, gzip: gzip.readableBytes < bytes.readableBytes ? gzip : nil)
     }
 
     func index(_ request: Request, _ context: CareContext) async throws -> Response {
-        Response(
-            status: .ok, headers: [.contentType: "text/html; charset=utf-8", .cacheControl: "no-cache"],
-            body: ResponseBody(byteBuffer: page))
+        response(page, to: request, cache: "no-cache")
     }
 
     func asset(_ request: Request, _ context: CareContext) async throws -> Response {
@@ -61,11 +71,16 @@ package struct AssetCatalog: Sendable {
             throw Problem.notFound
         }
         let isCurrent = context.parameters.get("hash") == hash
-        return Response(
-            status: .ok,
-            headers: [
-                .contentType: asset.type,
-                .cacheControl: isCurrent ? "public, max-age=31536000, immutable" : "no-store",
-            ], body: ResponseBody(byteBuffer: asset.bytes))
+        return response(asset, to: request, cache: isCurrent ? "public, max-age=31536000, immutable" : "no-store")
+    }
+
+    private func response(_ asset: Asset, to request: Request, cache: String) -> Response {
+        var headers: HTTPFields = [.contentType: asset.type, .cacheControl: cache, .vary: "Accept-Encoding"]
+        var body = asset.bytes
+        if let gzip = asset.gzip, Compression.isWelcome(request.headers[.acceptEncoding]) {
+            headers[.contentEncoding] = "gzip"
+            body = gzip
+        }
+        return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: body))
     }
 }

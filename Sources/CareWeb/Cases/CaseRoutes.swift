@@ -33,7 +33,7 @@ struct CaseRoutes {
         var careCase: CareCase
         var messages: [Message]
         var more: Bool
-        var reply: ReplyInFlight?
+        var reply: CurrentReply?
         var cursor: String
         enum CodingKeys: String, CodingKey {
             case messages, more, reply, cursor
@@ -83,7 +83,7 @@ struct CaseRoutes {
         return try JSON.response(
             Snapshot(
                 careCase: snapshot.careCase, messages: snapshot.messages, more: snapshot.hasMore,
-                reply: snapshot.reply.map(ReplyInFlight.init), cursor: snapshot.cursor.description))
+                reply: snapshot.reply.map(CurrentReply.init), cursor: snapshot.cursor.description))
     }
 
     func messages(_ request: Request, _ context: CareContext) async throws -> Response {
@@ -103,11 +103,11 @@ struct CaseRoutes {
     }
 }
 
-/// A reply that is queued or running, as a snapshot shows it.
-struct ReplyInFlight: Encodable {
+/// The case's reply of now, as a snapshot shows it.
+struct CurrentReply: Encodable {
     var reply: Reply
     enum CodingKeys: String, CodingKey {
-        case id, state, attempt, sequence, through, text
+        case id, state, attempt, sequence, through, text, code
         case startedAt = "started_at"
     }
 
@@ -120,5 +120,6 @@ struct ReplyInFlight: Encodable {
         try container.encode(reply.through, forKey: .through)
         try container.encode(reply.text, forKey: .text)
         try container.encode(reply.startedAt, forKey: .startedAt)
+        try container.encode(reply.code, forKey: .code)
     }
 }

@@ -55,5 +55,6 @@ private func flag(named name: String) throws -> CareDesk.Flag {
 }
 
 private func store(_ place: PlaceOptions) async throws -> any Flags {
-    try await Assembly.openStore(try await readSettings(place.values, file: place.settings))
+    let settings = try await readSettings(place.values, file: place.settings)
+    return try await orExplained { try await Assembly.openExistingStore(settings) }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import CareStore
-import Foundation
 
 struct Migrate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,8 +9,10 @@ struct Migrate: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try await readSettings(place.values, file: place.settings)
-        try FileManager.default.createDirectory(atPath: settings.data, withIntermediateDirectories: true)
-        let steps = try await SQLStore(try SQLiteDatabase(path: settings.databasePath)).migrate()
+        let steps = try await orExplained {
+            try Assembly.makeFolder(settings)
+            return try await SQLStore(try SQLiteDatabase(path: settings.databasePath)).migrate()
+        }
         Swift.print(
             steps.isEmpty
                 ? "The schema is at step \(SQLStore.newestSchema); nothing to do."

@@ -21,7 +21,7 @@ struct Serve: AsyncParsableCommand {
         if demo { options["demo"] = "true" }
         let settings = try await readSettings(options, file: place.settings)
         let logger = Logger(label: "curaway")
-        let assembly = try await Assembly.make(settings, logger: logger)
+        let assembly = try await orExplained { try await Assembly.make(settings, logger: logger) }
         if settings.demonstration { try await Demonstration(assembly: assembly).prepare() }
         try await assembly.serve { port in
             let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
@@ -32,10 +32,15 @@ struct Serve: AsyncParsableCommand {
     }
 }
 
-/// Settings, or a sentence and exit code 78 (EX_CONFIG of sysexits.h).
+/// Settings, or a sentence and exit code 78.
 func readSettings(_ options: [String: String], file: String?) async throws -> Settings {
+    try await orExplained { try await Settings.read(options: options, file: file) }
+}
+
+/// What a wrong setting prevents, or a sentence and exit code 78 (EX_CONFIG of sysexits.h).
+func orExplained<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
     do {
-        return try await Settings.read(options: options, file: file)
+        return try await body()
     } catch let error as SettingError {
         FileHandle.standardError.write(Data("curaway: \(error)\n".utf8))
         throw ExitCode(78)

@@ -28,7 +28,7 @@ struct Token: AsyncParsableCommand {
         let role: Person.Role = patient == nil ? .coordinator : .patient
         var settings = try await readSettings(place.values, file: place.settings)
         if let seconds { settings.tokenLifetime = .seconds(max(1, seconds)) }
-        let store = try await Assembly.openStore(settings)
+        let store = try await orExplained { [settings] in try await Assembly.openExistingStore(settings) }
         let known = try await store.person(id)
         if let known, known.role != role {
             throw ValidationError("\(id) is a \(known.role.rawValue), not a \(role.rawValue).")

@@ -1,0 +1,85 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOFoundationCompat
+import Synchronization
+
+/// A model's server on loopback: speaks both wire formats, says the same words to everybody, and records what it is asked.
+final class ModelPeer: Sendable {
+    struct Asked: Sendable {
+        var path: String
+        var headers: HTTPFields
+        var body: JSONValue
+
+        func header(_ name: String) -> String? { HTTPField.Name(name).flatMap { headers[$0] } }
+    }
+
+    static let answer = "Two nights, then a week nearby."
+    private let all = Mutex<[Asked]>([])
+    var asked: [Asked] { all.withLock { $0 } }
+
+    /// Listens for the length of the closure, which is told its address.
+    static func listening(_ body: @escaping @Sendable (ModelPeer, _ origin: String) async throws -> Void) async throws {
+        let peer = ModelPeer()
+        let router = Router()
+        router.post("/v1/messages") { request, _ in try await peer.answer(request, Self.anthropic) }
+        router.post("/v1/chat/completions") { request, _ in try await peer.answer(request, Self.openAI) }
+        var logger = Logger(label: "peer")
+        logger.logLevel = .critical
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let application = Application(
+            router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { port.yield($0.localAddress?.port ?? 0) }, logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do { try await application.runService(gracefulShutdownSignals: []) } catch is CancellationError {}
+            }
+            group.addTask {
+                guard let bound = await ports.first(where: { _ in true }) else { return }
+                try await body(peer, "http://127.0.0.1:\(bound)")
+            }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func answer(_ request: Request, _ events: [String]) async throws -> Response {
+        let body = try await request.body.collect(upTo: 1_000_000)
+        let json = try JSONDecoder().decode(JSONValue.self, from: Data(buffer: body))
+        all.withLock { $0.append(Asked(path: request.uri.path, headers: request.headers, body: json)) }
+        return Response(
+            status: .ok, headers: [.contentType: "text/event-stream"],
+            body: ResponseBody { writer in
+                for event in events { try await writer.write(ByteBuffer(string: event + "\n\n")) }
+                try await writer.finish(nil)
+            })
+    }
+
+    private static let words = answer.split(separator: " ", omittingEmptySubsequences: false).enumerated()
+        .map { $0.offset == 0 ? String($0.element) : " \($0.element)" }
+
+    private static let anthropic: [String] = {
+        func event(_ type: String, _ rest: String) -> String {
+            "event: \(type)\ndata: {\"type\":\"\(type)\"\(rest)}"
+        }
+        return [
+            event(
+                "message_start",
+                #","message":{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[],"usage":{"input_tokens":9,"output_tokens":1}}"#
+            ),
+            event("content_block_start", #","index":0,"content_block":{"type":"text","text":""}"#),
+        ] + words.map { event("content_block_delta", #","index":0,"delta":{"type":"text_delta","text":"\#($0)"}"#) } + [
+            event("content_block_stop", #","index":0"#),
+            event("message_delta", #","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":9}"#),
+            event("message_stop", ""),
+        ]
+    }()
+
+    private static let openAI: [String] = {
+        func chunk(_ delta: String, _ finish: String = "null") -> String {
+            #"data: {"id":"c1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":\#(delta),"finish_reason":\#(finish)}]}"#
+        }
+        return words.map { chunk(#"{"content":"\#($0)"}"#) } + [chunk("{}", #""stop""#), "data: [DONE]"]
+    }()
+}

@@ -1,0 +1,138 @@
+import CareDomain
+import CareLog
+import CareTestKit
+import Synchronization
+import Testing
+
+@testable import CareWeb
+
+/// Heartbeats, the end of an authorisation and goodbyes, on a clock that only the test moves.
+@Suite(.timeLimit(.minutes(1)))
+struct `The board of streams` {
+    private let clock = ManualClock()
+    private let log = MemoryEventLog()
+    private let cuts = Cuts()
+
+    private func board(_ change: (inout StreamBoard.Settings) -> Void = { _ in }) -> StreamBoard {
+        var settings = StreamBoard.Settings()
+        change(&settings)
+        return StreamBoard(settings: settings, now: { [clock] in clock.now })
+    }
+
+    /// A stream of Amina's, its `ready` already read.
+    private func stream(on board: StreamBoard) async throws -> (place: StreamBoard.Place, follower: Follower) {
+        let follower = try await log.follow(.patient(Cast.amina.id), from: nil, view: StreamView(caseID: nil))
+        let place = try board.add(follower, of: Cast.amina.id) { [cuts] in cuts.add() }
+        _ = await follower.next()
+        return (place, follower)
+    }
+
+    @Test func `gives a sign of life every 15 s`() async throws {
+        let board = board()
+        let (place, follower) = try await stream(on: board)
+        for _ in 1...2 {
+            clock.advance(by: .milliseconds(14_999))
+            board.tick()
+            follower.beat()  // Ours: were the board's already there, the two would be one and the next wait would hang.
+            #expect(await follower.next().isHeartbeat)
+            clock.advance(by: .milliseconds(1))
+            board.tick()
+            #expect(await follower.next().isHeartbeat)
+        }
+        withExtendedLifetime(place) {}
+    }
+
+    @Test func `ends an authorisation after its time, and cuts off whoever does not read that`() async throws {
+        let board = board {
+            $0.heartbeat = .seconds(10_000)
+            $0.authorised = .seconds(600)
+            $0.patience = .seconds(10)
+        }
+        let (place, follower) = try await stream(on: board)
+        clock.advance(by: .milliseconds(599_999))
+        board.tick()
+        follower.beat()
+        #expect(await follower.next().isHeartbeat, "it ended early")
+        clock.advance(by: .milliseconds(1))
+        board.tick()
+        #expect(await follower.next().parting == .authExpired)
+        clock.advance(by: .milliseconds(9_999))
+        board.tick()
+        #expect(cuts.count == 0, "cut off before its patience was over")
+        clock.advance(by: .milliseconds(1))
+        board.tick()
+        #expect(cuts.count == 1)
+        withExtendedLifetime(place) {}
+    }
+
+    @Test func `leaves alone whoever went`() async throws {
+        let board = board()
+        do {
+            let (place, _) = try await stream(on: board)
+            #expect(board.count == 1)
+            withExtendedLifetime(place) {}
+        }
+        #expect(board.count == 0)
+        clock.advance(by: .seconds(10_000))
+        board.tick()
+        board.cutRemaining()
+        #expect(cuts.count == 0)
+    }
+
+    @Test func `lets one person have so many streams, and gives a place back`() async throws {
+        let board = board { $0.perPerson = 2 }
+        let first = try await stream(on: board)
+        do {
+            let second = try await stream(on: board)
+            let more = await #expect(throws: Problem.self) { try await stream(on: board) }
+            #expect(more?.code == "too_many_streams")
+            #expect(more?.retryAfter == 5)
+            let toms = try await log.follow(.patient(Cast.tom.id), from: nil, view: StreamView(caseID: nil))
+            _ = try board.add(toms, of: Cast.tom.id) {}
+            withExtendedLifetime(second) {}
+        }
+        _ = try await stream(on: board)
+        withExtendedLifetime(first) {}
+    }
+
+    @Test func `says goodbye to everybody, to return spread over time, and lets nobody in`() async throws {
+        let board = board {
+            $0.perPerson = 100
+            $0.spread = .seconds(5)
+        }
+        var streams: [(place: StreamBoard.Place, follower: Follower)] = []
+        for _ in 1...40 { streams.append(try await stream(on: board)) }
+        board.close()
+        var returns: Set<Duration> = []
+        for (_, follower) in streams {
+            guard case .restarting(let retry)? = await follower.next().parting else {
+                Issue.record("no goodbye")
+                return
+            }
+            #expect(retry >= .milliseconds(250) && retry <= .milliseconds(5_250))
+            returns.insert(retry)
+            #expect(await follower.next().isEmpty, "something came after the goodbye")
+        }
+        #expect(returns.count > 20, "they would all return at once")
+        let late = await #expect(throws: Problem.self) { try await stream(on: board) }
+        #expect(late?.code == "shutting_down")
+        #expect(cuts.count == 0)
+        board.cutRemaining()
+        #expect(cuts.count == 40)
+    }
+
+    private final class Cuts: Sendable {
+        private let cuts = Mutex(0)
+        var count: Int { cuts.withLock { $0 } }
+        func add() { cuts.withLock { $0 += 1 } }
+    }
+}
+
+extension [Follower.Item] {
+    fileprivate var isHeartbeat: Bool {
+        if case .heartbeat? = first { count == 1 } else { false }
+    }
+    fileprivate var parting: Parting? {
+        if case .parting(let parting)? = first { parting } else { nil }
+    }
+}
