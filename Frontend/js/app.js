@@ -16,7 +16,6 @@ customElements.define("curaway-cases", CaseList);
 customElements.define("curaway-sign-in", SignIn);
 customElements.define("curaway-app", Shell);
 
-const shell = new Shell();
 const session = new Session(sessionStorage);
 const api = new Api({
     fetch: (...request) => fetch(...request),
@@ -24,8 +23,7 @@ const api = new Api({
     refused: () => shell.refused(),
 });
 
-document.body.append(shell);
-shell.start({
+const shell = new Shell({
     api,
     session,
     correspond: (caseId) =>
@@ -38,3 +36,4 @@ shell.start({
             hidden: () => document.hidden,
         }),
 });
+document.body.append(shell);

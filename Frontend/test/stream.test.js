@@ -49,8 +49,7 @@ class Attempt {
 
 const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-/** @param {() => Promise<boolean>} [refresh] */
-function line(refresh) {
+function line() {
     const clock = new ManualClock();
     /** @type {Attempt[]} */
     const attempts = [];
@@ -68,7 +67,6 @@ function line(refresh) {
         onLive: () => {},
         onInvalidCursor: () => ends.push("invalid"),
         onEnd: (why) => ends.push(why),
-        ...refresh ? { refresh } : {},
         clock,
         random: () => 0.5,
     });
@@ -154,10 +152,13 @@ test("Retry-After is heeded", async () => {
     assert.equal(attempts.length, 2);
 });
 
-test("403, 404 and 410 end it and say why, 400 asks for a new position", async () => {
+test("401, 403, 404 and 410 end it and say why, 400 asks for a new position", async () => {
     for (
         const [status, why]
-            of /** @type {const} */ ([[403, "forbidden"], [404, "gone"], [410, "gone"], [400, "invalid"]])
+            of /** @type {const} */ ([[401, "signed_out"], [403, "forbidden"], [404, "gone"], [410, "gone"], [
+                400,
+                "invalid",
+            ]])
     ) {
         const { stream, last, attempts, clock, ends } = line();
         stream.resume("e-0");
@@ -165,16 +166,6 @@ test("403, 404 and 410 end it and say why, 400 asks for a new position", async (
         clock.advance(120_000);
         assert.deepEqual([attempts.length, ends], [1, [why]]);
     }
-});
-
-test("401 is answered with one fresh token, a second one with the door", async () => {
-    let fresh = 0;
-    const { stream, last, attempts, ends } = line(() => Promise.resolve(++fresh > 0));
-    stream.resume("e-0");
-    await last().status(401);
-    assert.equal(attempts.length, 2);
-    await last().status(401);
-    assert.deepEqual([attempts.length, fresh, ends], [2, 1, ["signed_out"]]);
 });
 
 test("bye says when to come back, gone says not to", async () => {

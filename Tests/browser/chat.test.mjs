@@ -142,6 +142,28 @@ test("a second window shows the same answer, Stop in one stops both, and retry c
     }
 });
 
+// It used to be gone after the reload, and with it the offer to try again.
+test("an answer stopped before it began is still there after a reload, and can be asked for again", async () => {
+    const { id: caseID } = await amina.newCase({ title: "Never begun" });
+    const page = await openCase(caseID);
+    const first = await ask(page, "How long would I stay?");
+    await page.type('textarea[name="message"]', "And what do you need from me?");
+    await page.click(action("send"));
+    const id = await until("the answer that waits its turn", () =>
+        page.run((css) => document.querySelector(`${css}[data-state="queued"]`)?.dataset.messageId, answers));
+    await amina.stop(caseID, id);
+    await inState(page, id, "stopped");
+    await finished(page, first);
+
+    await page.reload();
+    await inState(page, id, "stopped");
+    const last = () => page.run((css) => [...document.querySelectorAll(css)].at(-1).innerText.trim(), "ol > li");
+    assert.match(await last(), /Stopped\s+Try again$/, "and nothing else: it was caught before its first word");
+    await page.click(`${item(id)} ${action("retry")}`);
+    await finished(page, id);
+    await sameAsServer(page, caseID, id);
+});
+
 test("Arabic turns the page around, and English turns it back", async () => {
     const { id: caseID } = await amina.newCase({ title: "Language" });
     const page = await openCase(caseID);

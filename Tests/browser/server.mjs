@@ -84,6 +84,7 @@ export class Server {
             cases: async () => (await this.#request("GET", "/api/v1/cases", token)).cases,
             newCase: (fields = {}) => this.#request("POST", "/api/v1/cases", token, fields),
             snapshot: (id) => this.#request("GET", `/api/v1/cases/${id}`, token),
+            stop: (id, reply) => this.#request("POST", `/api/v1/cases/${id}/replies/${reply}/stop`, token),
         };
     }
 }

@@ -55,6 +55,12 @@ export function t(word, values = {}) {
     });
 }
 
+/** Where a case is on its way; a status of tomorrow's server has no words here. @param {string} status */
+export function statusWord(status) {
+    const word = /** @type {Word} */ (`status.${status}`);
+    return word in catalogue.en ? t(word) : "";
+}
+
 /** Arabic with the digits patients abroad can compare with their papers. */
 const tag = () => current === "ar" ? "ar-u-nu-latn" : "en-GB";
 

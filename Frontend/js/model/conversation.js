@@ -4,7 +4,7 @@
 // the entries since.
 
 /**
- * @import {CareCase, ChatResult, Handling, Message, Page, ReplyEnded, ReplyResult, Snapshot, StreamEvent}
+ * @import {CareCase, ChatResult, Handling, Message, Page, ReplyResult, ReplyState, Snapshot, StreamEvent}
  *     from "../wire/types.js"
  */
 
@@ -12,12 +12,13 @@
 /** @typedef {ActivePhase | "stopped" | "interrupted" | "failed"} Phase */
 
 /**
- * An answer in flight, or one that ended without a word (kept so that a late POST result cannot wake it again).
+ * An answer in flight, or one that ended without a word (kept so that a late POST result cannot wake it again). Its
+ * attempt is above the version of any message it has: with the message it is forgotten.
  * @typedef {object} Reply
  * @property {string} id
  * @property {number} attempt
  * @property {Phase} phase
- * @property {number | null} sequence
+ * @property {number | null} sequence where its bubble stands; null: not told yet, at the end
  * @property {number} through
  * @property {string} text
  * @property {number} since when this reader first saw the attempt, for "Still working…"
@@ -113,21 +114,14 @@ export function reduce(state, action) {
             return { ...state, pending: unconfirmed(state.messages, merge(state.pending, action.pending)) };
         case "send": {
             if (state.pending.some((one) => one.clientMessageId === action.clientMessageId)) return state;
-            const { clientMessageId, body, at } = action;
-            /** @type {Pending} */
-            const sending = { clientMessageId, body, at, state: "sending", code: null, transient: false };
-            return { ...state, pending: [...state.pending, sending] };
+            return { ...state, pending: [...state.pending, sending(action.clientMessageId, action.body, action.at)] };
         }
         case "send.failed": {
             const { code, transient } = action;
             return mapPending(state, action.clientMessageId, (one) => ({ ...one, state: "failed", code, transient }));
         }
         case "send.again":
-            return mapPending(
-                state,
-                action.clientMessageId,
-                (one) => ({ ...one, state: "sending", code: null, transient: false }),
-            );
+            return mapPending(state, action.clientMessageId, (one) => sending(one.clientMessageId, one.body, one.at));
         case "send.discarded":
             return { ...state, pending: state.pending.filter((one) => one.clientMessageId !== action.clientMessageId) };
         case "stop.asked":
@@ -136,6 +130,11 @@ export function reduce(state, action) {
             return reply ? put(state, { ...reply, stopping: action.type === "stop.asked" }) : state;
         }
     }
+}
+
+/** @param {string} clientMessageId @param {string} body @param {number} at @returns {Pending} */
+export function sending(clientMessageId, body, at) {
+    return { clientMessageId, body, at, state: "sending", code: null, transient: false };
 }
 
 /** The reply that is being written or waits to be, if any. @param {Conversation} state @returns {Reply | null} */
@@ -150,7 +149,7 @@ export function isActive(reply) {
 }
 
 /** @param {Conversation} state @returns {number} */
-export function newestSequence(state) {
+function newestSequence(state) {
     let newest = 0;
     for (const one of state.messages.values()) newest = Math.max(newest, one.sequence);
     return newest;
@@ -222,8 +221,12 @@ function happened(state, event, at) {
         case "reply.finished":
         case "reply.stopped":
         case "reply.interrupted":
-        case "reply.failed":
-            return ended(state, event);
+        case "reply.failed": {
+            const id = event.reply_id, how = /** @type {ReplyState} */ (event.type.slice("reply.".length));
+            const told = event.message_id === null || settled(state, id, event.attempt);
+            if (!told) return { ...state, stale: true }; // its message should have come before
+            return ended(state, { ...event, id, state: how }, event.retryable);
+        }
         case "handling":
             return handled(state, event.handling);
         case "case":
@@ -235,24 +238,23 @@ function happened(state, event, at) {
     }
 }
 
-/** @param {Conversation} state @param {ReplyEnded} event @returns {Conversation} */
-function ended(state, event) {
-    const held = state.replies.get(event.reply_id);
-    if (held && held.attempt > event.attempt) return state;
-    if (settled(state, event.reply_id, event.attempt)) return held ? remove(state, event.reply_id) : state;
-    if (event.message_id !== null) return { ...state, stale: true }; // its message should have come before
-    if (event.type === "reply.finished") return held ? remove(state, event.reply_id) : state;
-    return put(state, {
-        ...(held ?? begun(event.reply_id, event.attempt, null, 0)),
-        attempt: event.attempt,
-        phase: /** @type {Phase} */ (event.type.slice("reply.".length)),
-        sequence: held?.sequence ?? newestSequence(state) + 0.5,
-        through: 0,
-        text: "",
-        retryable: event.retryable,
-        code: event.code,
-        stopping: false,
-    });
+/**
+ * An attempt is over. With words its message is the truth; without, what remains is the offer to try again.
+ * @param {Conversation} state
+ * @param {{id: string, state: ReplyState, attempt: number, sequence: number | null, code: string | null}} reply
+ * @param {boolean} [retryable]
+ * @returns {Conversation}
+ */
+function ended(state, reply, retryable = true) {
+    const { id, attempt, code } = reply;
+    const held = state.replies.get(id);
+    if (held && held.attempt > attempt) return state;
+    if (reply.state === "finished" || settled(state, id, attempt)) return held ? remove(state, id) : state;
+    const sequence = reply.sequence ?? placeOf(state, id);
+    // Of a reply that never ran a POST result does not tell the place; the snapshot does.
+    if (sequence === null) return { ...state, stale: true };
+    const phase = /** @type {Phase} */ (reply.state);
+    return put(state, { ...begun(id, attempt, sequence, 0), phase, retryable, code });
 }
 
 /**
@@ -261,19 +263,12 @@ function ended(state, event) {
  */
 function resulted(state, result, at) {
     const next = result.message ? upsert(state, [result.message]) : state;
+    if (isOver(result)) return ended(next, { ...result, sequence: null });
     if (settled(next, result.id, result.attempt)) return next;
     const held = next.replies.get(result.id);
-    if (held && held.attempt > result.attempt) return next;
-    const over = result.state !== "queued" && result.state !== "running";
-    if (over) {
-        const { id, attempt } = result;
-        const type = /** @type {ReplyEnded["type"]} */ (`reply.${result.state}`);
-        return ended(next, { type, reply_id: id, attempt, message_id: null, retryable: true, code: null });
-    }
-    if (held && held.attempt === result.attempt) return next;
-    const sequence = next.messages.get(result.id)?.sequence ?? null;
+    if (held && held.attempt >= result.attempt) return next;
     const phase = result.state === "queued" ? "queued" : "thinking";
-    return put(next, { ...begun(result.id, result.attempt, sequence, at), phase });
+    return put(next, { ...begun(result.id, result.attempt, placeOf(next, result.id), at), phase });
 }
 
 /** @param {Conversation} state @param {Snapshot} snapshot @param {number} at @returns {Conversation} */
@@ -291,11 +286,13 @@ function fromSnapshot(state, snapshot, at) {
         older: "idle",
         loaded: true,
         syncing: false,
-        // What we believed to be running and the snapshot does not know has ended without a word.
+        // What we believed to be running and the snapshot does not tell is over, and the talk has moved on.
         replies: new Map([...next.replies].filter(([id, reply]) => !isActive(reply) || id === snapshot.reply?.id)),
     };
     const reply = snapshot.reply;
-    if (!reply || settled(next, reply.id, reply.attempt)) return next;
+    if (!reply) return next;
+    if (isOver(reply)) return ended(next, reply);
+    if (settled(next, reply.id, reply.attempt)) return next;
     const told = reply.started_at === null ? NaN : Date.parse(reply.started_at);
     const since = told <= at && at - told < 600_000 ? told : at;
     return caughtUp(next, {
@@ -334,6 +331,16 @@ function begun(id, attempt, sequence, since) {
         code: null,
         stopping: false,
     };
+}
+
+/** @param {{state: ReplyState}} reply as the wire tells it */
+function isOver(reply) {
+    return reply.state !== "queued" && reply.state !== "running";
+}
+
+/** Every attempt of a reply stands where the first one stood. @param {Conversation} state @param {string} replyId */
+function placeOf(state, replyId) {
+    return state.replies.get(replyId)?.sequence ?? state.messages.get(replyId)?.sequence ?? null;
 }
 
 /** Rule 5: the message's id is the reply's id and its version the attempt; once it stands it is the truth. */

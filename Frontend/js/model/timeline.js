@@ -18,7 +18,6 @@ import { isActive } from "./conversation.js";
  * @property {string | null} answeredBy
  * @property {number | null} at
  * @property {number} since when waiting began (answers in flight)
- * @property {number} attempt
  * @property {boolean} canRetry
  * @property {string | null} code
  * @property {string | null} clientMessageId
@@ -51,7 +50,8 @@ export function timeline(state) {
         const reply = state.replies.get(message.id);
         if (reply && isActive(reply)) continue; // a newer attempt takes its place
         const item = fromMessage(message);
-        if (reply && reply.attempt > message.version) {
+        // The newer attempt left no word. Once the talk has moved on that is nobody's business any more.
+        if (reply && message.sequence === newest) {
             item.state = reply.phase === "stopped" ? "stopped" : "failed";
             item.code = reply.code;
             item.canRetry = reply.retryable;
@@ -60,7 +60,7 @@ export function timeline(state) {
     }
     for (const reply of state.replies.values()) {
         if (isActive(reply)) busy = true;
-        else if (state.messages.has(reply.id) || (reply.sequence ?? 0) < newest) continue; // the talk has moved on
+        else if (state.messages.has(reply.id) || (reply.sequence ?? 0) < newest) continue; // told above, or passed over
         if (reply.sequence === null) waiting.push(fromReply(reply));
         else placed.push({ sequence: reply.sequence, item: fromReply(reply) });
     }
@@ -83,11 +83,15 @@ function onlyTheLastMayBeTriedAgain(items, nobody) {
     }
 }
 
+/** What most entries have nothing to say about. */
+const blank = { name: null, answeredBy: null, at: null, since: 0, canRetry: false, code: null, clientMessageId: null };
+
 /** @param {Message} message @returns {Item} */
 function fromMessage(message) {
     const own = message.sender_type === "patient";
     const at = Date.parse(message.created_at);
     return {
+        ...blank,
         key: message.client_message_id ?? message.id,
         id: message.id,
         sender: message.sender_type,
@@ -96,10 +100,7 @@ function fromMessage(message) {
         body: message.body,
         answeredBy: message.answered_by,
         at: Number.isNaN(at) ? null : at,
-        since: 0,
-        attempt: message.version,
         canRetry: message.sender_type === "ai" && message.reply_id !== null && message.status !== "complete",
-        code: null,
         clientMessageId: message.client_message_id,
     };
 }
@@ -107,44 +108,40 @@ function fromMessage(message) {
 /** @param {Reply} reply @returns {Item} */
 function fromReply(reply) {
     return {
+        ...blank,
         key: reply.id,
         id: reply.id,
         sender: "ai",
-        name: null,
         state: reply.phase,
         body: reply.text,
-        answeredBy: null,
-        at: null,
         since: reply.since,
-        attempt: reply.attempt,
         canRetry: reply.retryable,
         code: reply.code,
-        clientMessageId: null,
     };
 }
 
 /** @param {Pending} pending @returns {Item} */
 function fromPending(pending) {
     return {
+        ...blank,
         key: pending.clientMessageId,
         id: pending.clientMessageId,
         sender: "patient",
-        name: null,
         state: pending.state,
         body: pending.body,
-        answeredBy: null,
         at: pending.at,
-        since: 0,
-        attempt: 0,
-        canRetry: false,
         code: pending.code,
         clientMessageId: pending.clientMessageId,
     };
 }
 
+/** @param {Item} item */
+export function isBeingWritten(item) {
+    return item.state === "queued" || item.state === "thinking" || item.state === "streaming";
+}
+
 /** @param {Item} a @param {Item} b */
 export function sameItem(a, b) {
     return a.state === b.state && a.body === b.body && a.id === b.id && a.canRetry === b.canRetry &&
-        a.attempt === b.attempt && a.answeredBy === b.answeredBy && a.code === b.code && a.at === b.at &&
-        a.since === b.since;
+        a.answeredBy === b.answeredBy && a.code === b.code && a.at === b.at && a.since === b.since;
 }

@@ -1,9 +1,7 @@
 // The patient's cases, last changed first.
 
 /** @import {CareCase} from "../wire/types.js" */
-/** @import {Word} from "../i18n/catalogue.js" */
-import { catalogue } from "../i18n/catalogue.js";
-import { day, midnight, t, timeOfDay } from "../i18n/language.js";
+import { day, midnight, statusWord, t, timeOfDay } from "../i18n/language.js";
 import { h, icon, mark } from "./dom.js";
 
 /**
@@ -54,7 +52,7 @@ export class CaseList extends HTMLElement {
                 "div",
                 { class: "empty" },
                 h("p", {}, t("cases.failed")),
-                h("button", { type: "button", class: "plain", onclick: view.onReload }, t("sign_in.again")),
+                h("button", { type: "button", class: "plain", onclick: view.onReload }, t("again")),
             );
         }
         if (!view.cases) return h("div", { class: "empty", "aria-busy": "true" });
@@ -72,7 +70,6 @@ export class CaseList extends HTMLElement {
 /** @param {CareCase} one @param {string | null} open */
 function row(one, open) {
     const at = Date.parse(one.updated_at);
-    const status = /** @type {Word} */ (`status.${one.status}`);
     const when = Number.isNaN(at) ? "" : midnight(at) === midnight(Date.now()) ? timeOfDay(at) : day(at, Date.now());
     const link = h(
         "a",
@@ -89,7 +86,7 @@ function row(one, open) {
             h("time", {}, when),
         ),
         h("span", { class: "excerpt", dir: "auto" }, (one.last_message ?? "").replace(/[*_`#>]+/g, "")),
-        h("span", { class: "status" }, status in catalogue.en ? t(status) : ""),
+        h("span", { class: "status" }, statusWord(one.status)),
     );
     return h("li", {}, link);
 }

@@ -42,7 +42,6 @@ const shapes = {
     retry: ["M19 12a7 7 0 1 1-2.2-5.1", "M19.5 3.5V8H15"],
     signOut: ["M10 5H6.5A1.5 1.5 0 0 0 5 6.5v11A1.5 1.5 0 0 0 6.5 19H10", "M14 8l4 4-4 4", "M18 12H9.5"],
     alert: ["M12 8v5", "M12 16.2v.1", "M12 3.5 21 19.5H3z"],
-    leaf: ["M12 20c-4.6-2.2-7.5-5.6-7.5-9.3A4.2 4.2 0 0 1 12 8a4.2 4.2 0 0 1 7.5 2.7c0 3.7-2.9 7.1-7.5 9.3z"],
 };
 
 /** @param {keyof typeof shapes} name @returns {SVGElement} */
@@ -57,6 +56,12 @@ export function icon(name) {
         svg.append(path);
     }
     return svg;
+}
+
+/** Somebody's initials, where others have a picture. @param {string} name */
+export function face(name) {
+    const initials = name.split(/\s+/).slice(0, 2).map((word) => [...word][0] ?? "").join("");
+    return h("span", { class: "face initials", "aria-hidden": "true" }, initials);
 }
 
 /** The mark, from its own file beside this one. @param {string} className @returns {HTMLImageElement} */

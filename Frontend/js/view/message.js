@@ -5,8 +5,8 @@
 /** @import {Word} from "../i18n/catalogue.js" */
 import { direction, t, timeOfDay } from "../i18n/language.js";
 import { firstStrong } from "../model/direction.js";
-import { sameItem } from "../model/timeline.js";
-import { h, icon, mark, say, set } from "./dom.js";
+import { isBeingWritten, sameItem } from "../model/timeline.js";
+import { face, h, icon, mark, say, set } from "./dom.js";
 import { LiveMarkdown } from "./live-markdown.js";
 
 /**
@@ -45,10 +45,6 @@ export class MessageView {
         this.show(item);
     }
 
-    get item() {
-        return this.#item;
-    }
-
     /** @param {Item} item */
     show(item) {
         if (this.#item && sameItem(this.#item, item)) return;
@@ -59,8 +55,7 @@ export class MessageView {
         set(this.element, "data-message-id", item.id);
         set(this.element, "data-state", item.state);
         set(this.element, "data-answered-by", item.answeredBy);
-        const writing = item.state === "streaming" || item.state === "thinking" || item.state === "queued";
-        set(this.element, "aria-busy", item.sender === "ai" && writing ? "true" : null);
+        set(this.element, "aria-busy", isBeingWritten(item) ? "true" : null);
         if (this.#markdown) this.#markdown.show(item.body, item.state !== "complete"); // cut short is unfinished too
         else {
             say(this.#body, item.body);
@@ -93,11 +88,10 @@ export class MessageView {
                     : [h("p", { class: "who" }, mark("face"), h("span", {}, t("app.assistant")))];
             case "coordinator": {
                 const name = item.name ?? t("message.coordinator");
-                const initials = name.split(/\s+/).slice(0, 2).map((word) => [...word][0] ?? "").join("");
                 return [h(
                     "p",
                     { class: "who named" },
-                    h("span", { class: "face initials", "aria-hidden": "true" }, initials),
+                    face(name),
                     h("bdi", {}, t("message.from", { name })),
                     h("span", { class: "badge" }, t("message.coordinator")),
                 )];
@@ -131,11 +125,11 @@ export class MessageView {
                     ? []
                     : [h("time", { datetime: new Date(item.at).toISOString() }, timeOfDay(item.at))];
             case "stopped":
-                return [h("span", {}, t("answer.stopped")), ...this.#retry(item)];
             case "interrupted":
-                return [h("span", {}, t("answer.interrupted")), ...this.#retry(item)];
             case "failed":
-                if (item.sender === "ai") return [h("span", {}, t("answer.failed")), ...this.#retry(item)];
+                if (item.sender !== "patient") {
+                    return [h("span", {}, t(`answer.${item.state}`)), ...this.#retry(item)];
+                }
                 return [
                     h("span", { class: "problem" }, t(whyNotSent(item.code))),
                     h("button", {
@@ -163,7 +157,7 @@ export class MessageView {
         if (!item.canRetry) return [];
         const again = () => this.#item && this.#wishes.retry(this.#item);
         const props = { type: "button", class: "plain", "data-action": "retry", onclick: again };
-        return [h("button", props, icon("retry"), t("answer.retry"))];
+        return [h("button", props, icon("retry"), t("again"))];
     }
 }
 

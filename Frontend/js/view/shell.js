@@ -23,8 +23,9 @@ const restAfter = 60_000;
  */
 
 export class Shell extends HTMLElement {
-    /** @type {Parts | null} */
-    #parts = null;
+    #api;
+    #session;
+    #correspond;
     /** @type {Config | null} */
     #config = null;
     /** @type {Person[] | null} */
@@ -45,9 +46,15 @@ export class Shell extends HTMLElement {
     #wide = matchMedia("(min-width: 900px)");
 
     /** @param {Parts} parts */
-    start(parts) {
-        this.#parts = parts;
-        speak(preferred(parts.session.person?.language ?? navigator.language));
+    constructor({ api, session, correspond }) {
+        super();
+        this.#api = api;
+        this.#session = session;
+        this.#correspond = correspond;
+    }
+
+    connectedCallback() {
+        speak(preferred(this.#session.person?.language ?? navigator.language));
         this.append(this.#stage, this.#announcer);
         addEventListener("hashchange", () => this.#route());
         this.#wide.addEventListener("change", () => this.#draw());
@@ -62,8 +69,8 @@ export class Shell extends HTMLElement {
 
     /** The server does not take the token any more. */
     refused() {
-        if (!this.#parts?.session.token) return;
-        this.#parts.session.expire();
+        if (!this.#session.token) return;
+        this.#session.expire();
         this.#expired = true;
         this.#route();
     }
@@ -73,14 +80,13 @@ export class Shell extends HTMLElement {
         if (document.hidden) this.#resting = setTimeout(() => this.#open?.rest(), restAfter);
         else {
             this.#open?.wake();
-            if (this.#parts?.session.token) this.#load();
+            if (this.#session.token) this.#load();
         }
     }
 
     async #learn() {
-        const parts = /** @type {Parts} */ (this.#parts);
         try {
-            this.#config = await parts.api.config();
+            this.#config = await this.#api.config();
             this.querySelectorAll("curaway-chat").forEach((chat) =>
                 chat instanceof Chat && chat.configure(this.#config)
             );
@@ -96,17 +102,16 @@ export class Shell extends HTMLElement {
     }
 
     #route() {
-        const parts = /** @type {Parts} */ (this.#parts);
-        const id = parts.session.token ? this.#caseId() : null;
+        const id = this.#session.token ? this.#caseId() : null;
         if (this.#open && this.#open.state.caseId !== id) {
             this.#open.close();
             this.#open = null;
         }
         if (id && !this.#open) {
-            const letters = this.#open = parts.correspond(id);
+            const letters = this.#open = this.#correspond(id);
             letters.listen(() => this.#heard(letters));
         }
-        if (!parts.session.token) this.#meet();
+        if (!this.#session.token) this.#meet();
         else this.#load();
         this.#draw();
     }
@@ -123,33 +128,30 @@ export class Shell extends HTMLElement {
     }
 
     async #meet() {
-        const parts = /** @type {Parts} */ (this.#parts);
         this.#failed = false;
         try {
-            this.#people = await parts.api.people();
+            this.#people = await this.#api.people();
         } catch {
             this.#failed = true;
         }
-        if (!parts.session.token) this.#draw();
+        if (!this.#session.token) this.#draw();
     }
 
     async #load() {
-        const parts = /** @type {Parts} */ (this.#parts);
         try {
-            this.#cases = await parts.api.cases();
+            this.#cases = await this.#api.cases();
             this.#failed = false;
         } catch {
             this.#failed = true;
         }
-        if (parts.session.token) this.#drawList();
+        if (this.#session.token) this.#drawList();
     }
 
     /** @param {Person} person */
     async #signIn(person) {
-        const parts = /** @type {Parts} */ (this.#parts);
         try {
-            const { token, person: who } = await parts.api.signIn(person.id);
-            parts.session.begin(token, who);
+            const { token, person: who } = await this.#api.signIn(person.id);
+            this.#session.begin(token, who);
             this.#expired = this.#failed = false;
             this.#cases = null;
             speak(preferred(who.language));
@@ -160,8 +162,7 @@ export class Shell extends HTMLElement {
     }
 
     #signOut() {
-        const parts = /** @type {Parts} */ (this.#parts);
-        parts.session.end();
+        this.#session.end();
         this.#cases = null;
         this.#expired = false;
         location.hash = "#/";
@@ -169,10 +170,9 @@ export class Shell extends HTMLElement {
     }
 
     async #begin() {
-        const parts = /** @type {Parts} */ (this.#parts);
         const id = this.#newCase ??= uuid();
         try {
-            const made = await parts.api.openCase(language(), id);
+            const made = await this.#api.openCase(language(), id);
             this.#newCase = null;
             this.#cases = [made, ...(this.#cases ?? []).filter((one) => one.id !== made.id)];
             location.hash = `#/cases/${encodeURIComponent(made.id)}`;
@@ -229,10 +229,9 @@ export class Shell extends HTMLElement {
     }
 
     #draw() {
-        const parts = /** @type {Parts} */ (this.#parts);
         const letters = this.#open;
         this.#stage.className = "stage";
-        if (!parts.session.token) {
+        if (!this.#session.token) {
             const door = new SignIn();
             this.#stage.replaceChildren(door);
             door.show({
@@ -247,7 +246,7 @@ export class Shell extends HTMLElement {
         }
         const wide = this.#wide.matches;
         this.#stage.classList.toggle("wide", wide);
-        const chat = letters && new Chat().show({
+        const chat = letters && new Chat({
             correspondence: letters,
             config: this.#config,
             tools: wide ? [] : [this.#languageTool()],

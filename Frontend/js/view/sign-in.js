@@ -2,7 +2,7 @@
 
 /** @import {Person} from "../wire/types.js" */
 import { t } from "../i18n/language.js";
-import { h, mark } from "./dom.js";
+import { face, h, mark } from "./dom.js";
 
 /**
  * @typedef {object} SignInView
@@ -40,7 +40,7 @@ export class SignIn extends HTMLElement {
                 "div",
                 { class: "people" },
                 h("p", { role: "alert" }, t("sign_in.unavailable")),
-                h("button", { type: "button", class: "primary", onclick: view.onReload }, t("sign_in.again")),
+                h("button", { type: "button", class: "primary", onclick: view.onReload }, t("again")),
             );
         }
         if (!view.people) return h("div", { class: "people", "aria-busy": "true" });
@@ -52,16 +52,11 @@ export class SignIn extends HTMLElement {
                 h(
                     "button",
                     { type: "button", class: "person", "data-person": one.id, onclick: () => view.onChoose(one) },
-                    h("span", { class: "face initials", "aria-hidden": "true" }, initials(one.name)),
+                    face(one.name),
                     h("bdi", {}, one.name),
                 )
             ),
             h("p", { class: "hint" }, t("sign_in.development")),
         );
     }
-}
-
-/** @param {string} name */
-function initials(name) {
-    return name.split(/\s+/).slice(0, 2).map((word) => [...word][0] ?? "").join("");
 }

@@ -77,27 +77,23 @@ export class Api {
 
     /** @param {string} id @returns {Promise<Snapshot>} */
     async snapshot(id) {
-        return expect(decode.snapshot(await this.#ask("GET", `/api/v1/cases/${encodeURIComponent(id)}`)));
+        return expect(decode.snapshot(await this.#ask("GET", address(id))));
     }
 
     /** @param {string} id @param {number} before @returns {Promise<Page>} */
     async older(id, before) {
-        const path = `/api/v1/cases/${encodeURIComponent(id)}/messages?before=${before}&limit=50`;
-        return expect(decode.page(await this.#ask("GET", path)));
+        return expect(decode.page(await this.#ask("GET", `${address(id)}/messages?before=${before}&limit=50`)));
     }
 
     /** @param {string} id @param {string} message @param {string} client_message_id @returns {Promise<ChatResult>} */
     async chat(id, message, client_message_id) {
-        const path = `/api/v1/cases/${encodeURIComponent(id)}/chat`;
-        const headers = { Prefer: "respond-async" };
-        return expect(decode.chatResult(
-            await this.#ask("POST", path, { body: { message, client_message_id }, headers }),
-        ));
+        const body = { message, client_message_id }, headers = { Prefer: "respond-async" };
+        return expect(decode.chatResult(await this.#ask("POST", `${address(id)}/chat`, { body, headers })));
     }
 
     /** @param {string} id @param {string} reply @param {"stop" | "retry"} verb @returns {Promise<ReplyResult>} */
     async reply(id, reply, verb) {
-        const path = `/api/v1/cases/${encodeURIComponent(id)}/replies/${encodeURIComponent(reply)}/${verb}`;
+        const path = `${address(id)}/replies/${encodeURIComponent(reply)}/${verb}`;
         return expect(decode.replyResult(decode.fields(await this.#ask("POST", path))?.reply));
     }
 
@@ -106,8 +102,7 @@ export class Api {
         /** @type {Record<string, string>} */
         const headers = { Accept: "text/event-stream", ...await this.#authorisation() };
         if (cursor !== null) headers["Last-Event-ID"] = cursor;
-        const path = `/api/v1/cases/${encodeURIComponent(id)}/events`;
-        return await this.#fetch(path, { headers, signal, cache: "no-store" });
+        return await this.#fetch(`${address(id)}/events`, { headers, signal, cache: "no-store" });
     }
 
     /** @returns {Promise<Record<string, string>>} */
@@ -150,6 +145,11 @@ export class Api {
             clearTimeout(timer);
         }
     }
+}
+
+/** @param {string} caseId */
+function address(caseId) {
+    return `/api/v1/cases/${encodeURIComponent(caseId)}`;
 }
 
 /** @template T @param {T | null} value @returns {T} */

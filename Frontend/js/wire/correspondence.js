@@ -5,7 +5,7 @@
 /** @import {Clock} from "./clock.js" */
 /** @import {Parting} from "./stream.js" */
 /** @import {Action, Conversation, Pending} from "../model/conversation.js" */
-import { activeReply, initial, oldestSequence, reduce } from "../model/conversation.js";
+import { activeReply, initial, oldestSequence, reduce, sending } from "../model/conversation.js";
 import { delay } from "../model/backoff.js";
 import { asProblem } from "./api.js";
 import { CaseStream } from "./stream.js";
@@ -250,7 +250,7 @@ export class Correspondence {
                 const result = await this.#ports.api.chat(this.#state.caseId, body, clientMessageId);
                 this.#dispatch({ type: "posted", result, at: this.#ports.clock.now() });
                 // Held while a snapshot is under way: then it is that snapshot's turn to go on.
-                return !this.#state.pending.some((one) => one.clientMessageId === clientMessageId);
+                return !this.#isPending(clientMessageId);
             } catch (error) {
                 const { code, transient, retryAfter } = asProblem(error);
                 if (this.#closed || !this.#isPending(clientMessageId)) return !this.#closed;
@@ -303,8 +303,7 @@ export class Correspondence {
                 if (typeof one !== "object" || one === null) return [];
                 const { clientMessageId, body, at } = /** @type {Record<string, unknown>} */ (one);
                 if (typeof clientMessageId !== "string" || typeof body !== "string") return [];
-                const time = typeof at === "number" ? at : 0;
-                return [{ clientMessageId, body, at: time, state: "sending", code: null, transient: false }];
+                return [sending(clientMessageId, body, typeof at === "number" ? at : 0)];
             });
         } catch {
             return [];

@@ -1,8 +1,8 @@
 // Bytes become types here, once: everything behind this file may trust what it holds. A thing that is not what the
-// protocol says is null, never half a thing; a field we do not know is ignored.
+// protocol says is null, never half a thing; a field that is not used here is not carried.
 
 /**
- * @import {CareCase, ChatResult, Config, Handling, Message, Page, Person, ReplyInFlight, ReplyResult, ReplyState,
+ * @import {CareCase, ChatResult, Config, CurrentReply, Handling, Message, Page, Person, ReplyResult, ReplyState,
  *     Sender, SignedIn, Snapshot, StreamEvent} from "./types.js"
  */
 
@@ -13,10 +13,18 @@ export function fields(value) {
     return typeof value === "object" && value !== null && !Array.isArray(value) ? /** @type {Fields} */ (value) : null;
 }
 
+/** Nothing that has an id on the wire is anything without. @param {unknown} value */
+function identified(value) {
+    const from = fields(value);
+    return from && typeof from.id === "string" ? /** @type {Fields & {id: string}} */ (from) : null;
+}
+
 /** @param {unknown} value */
 const text = (value) => typeof value === "string" ? value : null;
-/** @param {unknown} value @param {number} fallback */
-const number = (value, fallback) => typeof value === "number" && Number.isFinite(value) ? value : fallback;
+/** @param {unknown} value */
+const words = (value) => text(value) ?? "";
+/** @param {unknown} value */
+const number = (value) => typeof value === "number" && Number.isFinite(value) ? value : null;
 
 /**
  * @template {string} T
@@ -39,15 +47,14 @@ const replyStates = ["queued", "running", "finished", "stopped", "interrupted", 
 
 /** @param {unknown} value @returns {Message | null} */
 export function message(value) {
-    const from = fields(value);
-    const id = text(from?.id), body = text(from?.body);
-    if (!from || id === null || body === null || typeof from.sequence !== "number") return null;
+    const from = identified(value);
+    const sequence = number(from?.sequence), body = text(from?.body);
+    if (!from || sequence === null || body === null) return null;
     return {
-        id,
+        id: from.id,
+        sequence,
         body,
-        case_id: text(from.case_id) ?? "",
-        sequence: from.sequence,
-        version: number(from.version, 1),
+        version: number(from.version) ?? 1,
         sender_type: oneOf(from.sender_type, senders, "system"),
         sender_name: text(from.sender_name),
         audience: oneOf(from.audience, ["everyone", "staff"], "everyone"),
@@ -55,7 +62,7 @@ export function message(value) {
         client_message_id: text(from.client_message_id),
         status: oneOf(from.status, ["complete", "stopped", "interrupted"], "complete"),
         answered_by: text(from.answered_by),
-        created_at: text(from.created_at) ?? "",
+        created_at: words(from.created_at),
     };
 }
 
@@ -64,25 +71,21 @@ function handling(value) {
     const from = fields(value) ?? {};
     return {
         state: oneOf(from.state, ["ai", "requested", "coordinator"], "ai"),
-        version: number(from.version, 0),
+        version: number(from.version) ?? 0,
         by: text(from.by) ?? text(fields(from.by)?.name),
     };
 }
 
 /** @param {unknown} value @returns {CareCase | null} */
 export function careCase(value) {
-    const from = fields(value);
-    const id = text(from?.id);
-    if (!from || id === null) return null;
-    return {
-        id,
-        title: text(from.title) ?? "",
-        status: text(from.status) ?? "intake",
-        language: text(from.language) ?? "en",
-        version: number(from.version, 0),
+    const from = identified(value);
+    return from && {
+        id: from.id,
+        title: words(from.title),
+        status: words(from.status),
+        version: number(from.version) ?? 0,
         handling: handling(from.handling),
-        created_at: text(from.created_at) ?? "",
-        updated_at: text(from.updated_at) ?? "",
+        updated_at: words(from.updated_at),
         last_message: text(from.last_message),
     };
 }
@@ -92,33 +95,34 @@ export function cases(value) {
     return list(fields(value)?.cases, careCase);
 }
 
-/** @param {unknown} value @returns {ReplyInFlight | null} */
-function replyInFlight(value) {
-    const from = fields(value);
-    const id = text(from?.id);
-    if (!from || id === null) return null;
+/** @param {Fields & {id: string}} from @returns {Pick<ReplyResult, "id" | "state" | "attempt" | "code">} */
+function reply(from) {
     return {
-        id,
+        id: from.id,
         state: oneOf(from.state, replyStates, "running"),
-        attempt: number(from.attempt, 1),
-        sequence: typeof from.sequence === "number" ? from.sequence : null,
-        through: number(from.through, 0),
-        text: text(from.text) ?? "",
+        attempt: number(from.attempt) ?? 1,
+        code: text(from.code),
+    };
+}
+
+/** @param {unknown} value @returns {CurrentReply | null} */
+function currentReply(value) {
+    const from = identified(value), sequence = number(from?.sequence);
+    // Only what never ran has no place.
+    if (!from || (sequence === null && from.state !== "queued")) return null;
+    return {
+        ...reply(from),
+        sequence,
+        through: number(from.through) ?? 0,
+        text: words(from.text),
         started_at: text(from.started_at),
     };
 }
 
 /** @param {unknown} value @returns {ReplyResult | null} */
 export function replyResult(value) {
-    const from = fields(value);
-    const id = text(from?.id);
-    if (!from || id === null) return null;
-    return {
-        id,
-        state: oneOf(from.state, replyStates, "running"),
-        attempt: number(from.attempt, 1),
-        message: message(from.message),
-    };
+    const from = identified(value);
+    return from && { ...reply(from), message: message(from.message) };
 }
 
 /** @param {unknown} value @returns {ChatResult | null} */
@@ -131,15 +135,9 @@ export function chatResult(value) {
 /** @param {unknown} value @returns {Snapshot | null} */
 export function snapshot(value) {
     const from = fields(value);
-    const about = careCase(from?.case), cursor = text(from?.cursor);
-    if (!from || !about || cursor === null) return null;
-    return {
-        case: about,
-        cursor,
-        messages: list(from.messages, message),
-        more: from.more === true,
-        reply: replyInFlight(from.reply),
-    };
+    const about = careCase(from?.case), cursor = text(from?.cursor), messages = page(value);
+    if (!about || cursor === null || !messages) return null;
+    return { ...messages, case: about, cursor, reply: currentReply(from?.reply) };
 }
 
 /** @param {unknown} value @returns {Page | null} */
@@ -150,12 +148,10 @@ export function page(value) {
 
 /** @param {unknown} value @returns {Person | null} */
 export function person(value) {
-    const from = fields(value);
-    const id = text(from?.id);
-    if (!from || id === null) return null;
-    return {
-        id,
-        name: text(from.name) ?? id,
+    const from = identified(value);
+    return from && {
+        id: from.id,
+        name: text(from.name) ?? from.id,
         role: text(from.role) ?? "patient",
         language: text(from.language) ?? "en",
     };
@@ -176,66 +172,52 @@ export function signedIn(value) {
 /** @param {unknown} value @returns {Config | null} */
 export function config(value) {
     const from = fields(value);
-    if (!from) return null;
-    const model = fields(from.model);
-    return {
-        version: text(from.version) ?? "",
-        identity: text(from.identity) ?? "",
-        default_language: oneOf(from.default_language, ["en", "ar"], "en"),
-        model: { kind: text(model?.kind) ?? "", advice: text(model?.advice) ?? "" },
-        streaming: from.streaming !== false,
-        contact: text(from.contact),
-        message_characters: number(fields(from.limits)?.message_characters, 8000),
+    return from && {
+        advice: words(fields(from.model)?.advice),
+        message_characters: number(fields(from.limits)?.message_characters) ?? 8000,
     };
 }
 
 /** @param {unknown} value @returns {StreamEvent | null} null: not an event of this protocol, or one we do not know yet */
 export function streamEvent(value) {
     const from = fields(value);
-    if (!from) return null;
-    const reply_id = text(from.reply_id), attempt = number(from.attempt, 1);
-    switch (from.type) {
+    switch (from?.type) {
         case "ready":
-            return { type: "ready", streaming: from.streaming !== false };
         case "heartbeat":
+        case "reset":
         case "auth_expired":
             return { type: from.type };
-        case "reset":
-            return { type: "reset", reason: text(from.reason) ?? "" };
         case "bye":
-            return { type: "bye", reason: text(from.reason) ?? "", retry_ms: number(from.retry_ms, 0) };
+            return { type: from.type, reason: words(from.reason), retry_ms: number(from.retry_ms) ?? 0 };
         case "message": {
             const held = message(from);
-            return held && { type: "message", message: held };
+            return held && { type: from.type, message: held };
         }
         case "handling":
-            return { type: "handling", handling: handling(from) };
+            return { type: from.type, handling: handling(from) };
         case "case": {
-            const held = careCase(from.id === undefined ? { ...from, id: from.case_id } : from);
-            return held && { type: "case", case: held };
+            const held = careCase(from);
+            return held && { type: from.type, case: held };
         }
     }
+    return from && replyEvent(from);
+}
+
+/** @param {Fields} from @returns {StreamEvent | null} */
+function replyEvent(from) {
+    const reply_id = text(from.reply_id), attempt = number(from.attempt) ?? 1;
     if (reply_id === null) return null;
+    const sequence = number(from.sequence), said = text(from.text);
     switch (from.type) {
         case "reply.started":
-            return typeof from.sequence === "number"
-                ? { type: from.type, reply_id, attempt, sequence: from.sequence }
-                : null;
-        case "reply.delta":
-            return typeof from.n === "number" && typeof from.text === "string"
-                ? { type: from.type, reply_id, attempt, n: from.n, text: from.text }
-                : null;
+            return sequence === null ? null : { type: from.type, reply_id, attempt, sequence };
+        case "reply.delta": {
+            const n = number(from.n);
+            return n === null || said === null ? null : { type: from.type, reply_id, attempt, n, text: said };
+        }
         case "reply.snapshot":
-            return typeof from.sequence === "number" && typeof from.text === "string"
-                ? {
-                    type: from.type,
-                    reply_id,
-                    attempt,
-                    sequence: from.sequence,
-                    through: number(from.through, 0),
-                    text: from.text,
-                }
-                : null;
+            if (sequence === null || said === null) return null;
+            return { type: from.type, reply_id, attempt, sequence, through: number(from.through) ?? 0, text: said };
         case "reply.finished":
         case "reply.stopped":
         case "reply.interrupted":
@@ -244,6 +226,7 @@ export function streamEvent(value) {
                 type: from.type,
                 reply_id,
                 attempt,
+                sequence,
                 message_id: text(from.message_id),
                 retryable: from.retryable === true,
                 code: text(from.code),

@@ -26,7 +26,6 @@ export const probe = 1_500;
  * @property {(live: boolean) => void} onLive bytes flow, or they do not
  * @property {() => void} onInvalidCursor a snapshot is needed; until `resume` the stream rests
  * @property {(why: Parting) => void} onEnd it will not come back by itself
- * @property {() => Promise<boolean>} [refresh] after a 401: is there a fresh token?
  * @property {Clock} clock
  * @property {() => number} random
  */
@@ -36,7 +35,6 @@ export class CaseStream {
     /** @type {"idle" | "connecting" | "open" | "waiting" | "ended"} */
     #phase = "idle";
     #generation = 0;
-    #refreshed = false;
     #heardAt = 0;
     #floor = 0;
     /** @type {string | null} */
@@ -57,10 +55,6 @@ export class CaseStream {
 
     get cursor() {
         return this.#cursor;
-    }
-
-    get phase() {
-        return this.#phase;
     }
 
     /** Begins, or goes on, after this position. @param {string | null} cursor */
@@ -118,9 +112,8 @@ export class CaseStream {
         const kind = response.headers.get("Content-Type") ?? "";
         if (response.status !== 200 || !response.body || !kind.startsWith("text/event-stream")) {
             abort.abort();
-            return await this.#refused(generation, response);
+            return this.#refused(generation, response);
         }
-        this.#refreshed = false;
         this.#phase = "open";
         this.#health = backoff.opened(this.#health, this.#ports.clock.now());
         await this.#read(generation, response.body);
@@ -174,8 +167,8 @@ export class CaseStream {
         }
     }
 
-    /** @param {number} generation @param {Response} response @returns {Promise<void>} */
-    async #refused(generation, response) {
+    /** @param {number} generation @param {Response} response */
+    #refused(generation, response) {
         switch (response.status) {
             case 204:
                 return this.#finish("closed");
@@ -183,14 +176,8 @@ export class CaseStream {
                 this.#cursor = null;
                 this.rest();
                 return this.#ports.onInvalidCursor();
-            case 401: {
-                if (this.#refreshed) return this.#finish("signed_out");
-                this.#refreshed = true;
-                const fresh = await (this.#ports.refresh?.() ?? Promise.resolve(false));
-                if (generation !== this.#generation) return;
-                if (!fresh) return this.#finish("signed_out");
-                return await this.#connect();
-            }
+            case 401:
+                return this.#finish("signed_out");
             case 403:
                 return this.#finish("forbidden");
             case 404:

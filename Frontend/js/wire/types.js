@@ -1,4 +1,4 @@
-// The words of docs/protocol, as types. Nothing runs here.
+// The words of docs/protocol, as far as they are used here, as types. Nothing runs here.
 
 /** @typedef {"patient" | "ai" | "coordinator" | "system"} Sender */
 /** @typedef {"complete" | "stopped" | "interrupted"} MessageStatus */
@@ -8,7 +8,6 @@
 /**
  * @typedef {object} Message
  * @property {string} id
- * @property {string} case_id
  * @property {number} sequence
  * @property {number} version
  * @property {Sender} sender_type
@@ -34,24 +33,23 @@
  * @property {string} id
  * @property {string} title
  * @property {string} status
- * @property {string} language
  * @property {number} version
  * @property {Handling} handling
- * @property {string} created_at
  * @property {string} updated_at
  * @property {string | null} last_message
  */
 
 /**
- * A reply in flight, as a snapshot carries it.
- * @typedef {object} ReplyInFlight
+ * The reply a snapshot carries: in flight, or the case's last one if its newest attempt ended without a word.
+ * @typedef {object} CurrentReply
  * @property {string} id
  * @property {ReplyState} state
  * @property {number} attempt
- * @property {number | null} sequence
+ * @property {number | null} sequence null only while queued
  * @property {number} through
  * @property {string} text
  * @property {string | null} started_at
+ * @property {string | null} code
  */
 
 /**
@@ -61,26 +59,18 @@
  * @property {ReplyState} state
  * @property {number} attempt
  * @property {Message | null} message
+ * @property {string | null} code
  */
 
 /** @typedef {{message: Message, reply: ReplyResult | null}} ChatResult */
-/** @typedef {{case: CareCase, messages: Message[], more: boolean, reply: ReplyInFlight | null, cursor: string}} Snapshot */
+/** @typedef {{case: CareCase, messages: Message[], more: boolean, reply: CurrentReply | null, cursor: string}} Snapshot */
 /** @typedef {{messages: Message[], more: boolean}} Page */
 /** @typedef {{id: string, name: string, role: string, language: string}} Person */
 /** @typedef {{token: string, person: Person}} SignedIn */
 
-/**
- * @typedef {object} Config
- * @property {string} version
- * @property {string} identity
- * @property {Language} default_language
- * @property {{kind: string, advice: string}} model
- * @property {boolean} streaming
- * @property {string | null} contact
- * @property {number} message_characters
- */
+/** @typedef {{advice: string, message_characters: number}} Config */
 
-/** @typedef {{type: "ready", streaming: boolean}} ReadyEvent */
+/** @typedef {{type: "ready" | "heartbeat" | "reset" | "auth_expired"}} SignalEvent */
 /** @typedef {{type: "message", message: Message}} MessageEvent_ */
 /** @typedef {{type: "reply.started", reply_id: string, attempt: number, sequence: number}} ReplyStarted */
 /** @typedef {{type: "reply.delta", reply_id: string, attempt: number, n: number, text: string}} ReplyDelta */
@@ -90,20 +80,18 @@
  * @property {"reply.finished" | "reply.stopped" | "reply.interrupted" | "reply.failed"} type
  * @property {string} reply_id
  * @property {number} attempt
+ * @property {number | null} sequence null: not told
  * @property {string | null} message_id
  * @property {boolean} retryable
  * @property {string | null} code
  */
 /** @typedef {{type: "handling", handling: Handling}} HandlingEvent */
 /** @typedef {{type: "case", case: CareCase}} CaseEvent */
-/** @typedef {{type: "heartbeat"}} HeartbeatEvent */
-/** @typedef {{type: "reset", reason: string}} ResetEvent */
-/** @typedef {{type: "auth_expired"}} AuthExpiredEvent */
 /** @typedef {{type: "bye", reason: string, retry_ms: number}} ByeEvent */
 
 /**
- * @typedef {ReadyEvent | MessageEvent_ | ReplyStarted | ReplyDelta | ReplySnapshot | ReplyEnded | HandlingEvent
- *     | CaseEvent | HeartbeatEvent | ResetEvent | AuthExpiredEvent | ByeEvent} StreamEvent
+ * @typedef {SignalEvent | MessageEvent_ | ReplyStarted | ReplyDelta | ReplySnapshot | ReplyEnded | HandlingEvent
+ *     | CaseEvent | ByeEvent} StreamEvent
  */
 
 export {};
