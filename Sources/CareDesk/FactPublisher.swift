@@ -7,6 +7,8 @@ package import CareLog
 /// what a crash left behind the sweep finds.
 package struct FactPublisher: Sendable {
     package static let page = 200
+    /// New epochs that one call may begin; then the next sweep tries again.
+    static let renewals = 3
     private let store: any CaseStore
     private let log: any EventLog
     private let report: @Sendable (_ what: String) -> Void
@@ -20,13 +22,21 @@ package struct FactPublisher: Sendable {
     /// Publishes what is pending of a topic. A failure is reported, not thrown: the facts are safe, the sweep retries.
     package func publish(_ topic: Topic) async {
         do {
-            while true {
+            var renewals = 0
+            pages: while true {
                 let facts = try await store.pendingFacts(of: topic, limit: Self.page)
                 guard let last = facts.last else { return }
                 for fact in facts {
-                    let outcome = try await log.append(
-                        .fact(fact.event, number: fact.number, fence: fact.fence), to: topic)
-                    if case .behind = outcome { return report("outbox of a topic is ahead of the log") }
+                    let draft = Draft.fact(fact.event, number: fact.number, fence: fact.fence)
+                    guard case .behind = try await log.append(draft, to: topic) else { continue }
+                    // What comes before the oldest pending fact was in the log once and is settled: it has been lost.
+                    // In the middle of a page somebody else renewed it just now; the next page begins in the right place.
+                    if fact == facts.first { try await log.renew(topic) }
+                    renewals += 1
+                    guard renewals <= Self.renewals else {
+                        return report("a log loses facts as fast as it is given them")
+                    }
+                    continue pages
                 }
                 try await store.settle(topic, through: last.number)
                 if facts.count < Self.page { return }

@@ -16,7 +16,8 @@ package enum CareEvent: Hashable, Sendable {
     case replyDelta(ReplyAttempt, n: Int, text: String)
     /// `sequence` is where its bubble stands, so that an end nobody saw the start of has a place too.
     case replyEnded(ReplyAttempt, state: Reply.State, sequence: Int, messageID: MessageID?, code: String?)
-    /// Never an entry of a log; made for one reader from the log's fold of a running reply.
+    /// Made for one reader from the log's fold of a running reply; an entry of the log only when the log had lost words
+    /// and the writer says them all again.
     case replySnapshot(ReplyFold)
 
     package var caseID: CaseID {

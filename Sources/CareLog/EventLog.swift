@@ -17,6 +17,10 @@ package protocol EventLog: Sendable {
     /// Tells the log the fence of a case after `unknownFence`. Only ever raises what the log knows.
     func loadFence(_ fence: Fence, of caseID: CaseID, in topic: Topic) async throws
 
+    /// Begins a new epoch: the log has lost facts that it was once given, so what its readers hold may have holes. Each
+    /// gets a `reset`; fences must be loaded anew.
+    func renew(_ topic: Topic) async throws
+
     /// Follows from a position, or from now without one. The first item is `ready`; see `Follower.Item`.
     func follow(_ topic: Topic, from position: Position?, view: StreamView) async throws -> Follower
 
@@ -76,9 +80,10 @@ package struct Fence: Sendable, Hashable {
 
 package enum AppendOutcome: Sendable, Equatable {
     case appended(Position)
-    /// The fact, or the delta, is already there.
+    /// The fact, or the words, are already there.
     case duplicate
-    /// Facts before this one are missing; the last the log has is given. Send the pending ones in order.
+    /// Something before it is missing; the last the log has is given. Of facts send the pending ones in order, of a
+    /// reply everything it has said in one `replySnapshot`.
     case behind(last: Int)
     /// Somebody took over, or a newer lease exists. The writer must stop.
     case fenced

@@ -8,6 +8,7 @@ import CareDomain
 /// fetch a snapshot (docs/decisions/0007-followers-pull.md).
 package struct FollowerState {
     private let view: StreamView
+    private var epoch: String
     private var offset = 0
     /// The last position the reader was told, so that a filtered view can be told when it moved unseen.
     private var told = -1
@@ -19,6 +20,7 @@ package struct FollowerState {
     /// Where a reader begins: at its position if that is still to be had, else at now with a `reset`.
     package init(from position: Position?, view: StreamView, in topic: TopicState) {
         self.view = view
+        epoch = topic.epoch
         let now = topic.position
         guard let position else {
             begin(at: now, topic)
@@ -44,17 +46,12 @@ package struct FollowerState {
             defer { opening = [] }
             return opening
         }
-        guard let waiting = topic.entries(after: offset) else {
-            restart(.trimmed, at: topic.position, topic)
-            defer { opening = [] }
-            return Array(opening.dropFirst())  // `ready` was said at the beginning
-        }
+        guard topic.epoch == epoch else { return interrupted(.unknownEpoch, topic) }
+        guard let waiting = topic.entries(after: offset) else { return interrupted(.trimmed, topic) }
         var items: [Follower.Item] = []
         if topic.lag(after: offset) > limits.lagBytes {
             guard let fewer = folded(waiting, topic), fewer.reduce(0, { $0 + $1.size }) <= limits.lagBytes else {
-                restart(.behind, at: topic.position, topic)
-                defer { opening = [] }
-                return Array(opening.dropFirst())
+                return interrupted(.behind, topic)
             }
             items = fewer
             offset = topic.position.offset
@@ -101,7 +98,15 @@ package struct FollowerState {
         opening += snapshots(topic)
     }
 
+    /// A restart in the middle of a stream, which has said `ready` at its beginning.
+    private mutating func interrupted(_ reason: Follower.ResetReason, _ topic: TopicState) -> [Follower.Item] {
+        restart(reason, at: topic.position, topic)
+        defer { opening = [] }
+        return Array(opening.dropFirst())
+    }
+
     private mutating func restart(_ reason: Follower.ResetReason, at now: Position, _ topic: TopicState) {
+        epoch = now.epoch
         offset = now.offset
         told = offset
         opening = [.ready(nil), .reset(reason, now)]

@@ -29,6 +29,11 @@ package final class MemoryEventLog: EventLog {
         on(topic) { $0.raiseFence(fence, of: caseID) }
     }
 
+    package func renew(_ topic: Topic) async throws {
+        let epoch = topics.withLock { newEpoch(&$0) }
+        on(topic) { $0.renew(epoch: epoch) }
+    }
+
     package func follow(_ topic: Topic, from position: Position?, view: StreamView) async throws -> Follower {
         on(topic) { $0.follow(from: position, view: view) }
     }
@@ -50,11 +55,15 @@ package final class MemoryEventLog: EventLog {
                 return host
             }
             if topics.hosts.count >= limits.topics { makeRoom(&topics) }
-            topics.made += 1
-            let host = TopicHost(epoch: boot + String(topics.made, radix: 36), limits: limits)
+            let host = TopicHost(epoch: newEpoch(&topics), limits: limits)
             topics.hosts[topic] = (host, topics.clock)
             return host
         }
+    }
+
+    private func newEpoch(_ topics: inout Topics) -> String {
+        topics.made += 1
+        return boot + String(topics.made, radix: 36)
     }
 
     /// Drops the longest untouched idle topics, a tenth at a time so that the sorting is rare.

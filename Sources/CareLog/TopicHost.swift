@@ -34,7 +34,7 @@ package final class TopicHost: FollowerSource {
         inside = Mutex(Inside(topic: TopicState(epoch: epoch, limits: limits)))
     }
 
-    /// `nil` here and in the next three: the topic was dropped meanwhile; ask for its new host.
+    /// `nil` here and in the next four: the topic was dropped meanwhile; ask for its new host.
     package func append(_ draft: Draft, json: [UInt8]) -> AppendOutcome? {
         let (outcome, woken) = inside.withLock { inside -> (AppendOutcome?, [CheckedContinuation<Void, Never>]) in
             guard !inside.isClosed else { return (nil, []) }
@@ -48,6 +48,15 @@ package final class TopicHost: FollowerSource {
 
     package func raiseFence(_ fence: Fence, of caseID: CaseID) -> Void? {
         inside.withLock { $0.isClosed ? nil : $0.topic.raiseFence(fence, of: caseID) }
+    }
+
+    package func renew(epoch: String) -> Void? {
+        let woken = inside.withLock { inside -> [CheckedContinuation<Void, Never>]? in
+            guard !inside.isClosed else { return nil }
+            inside.topic = TopicState(epoch: epoch, limits: limits)
+            return inside.wakeAll()
+        }
+        return woken.map { for reader in $0 { reader.resume() } }
     }
 
     package func follow(from position: Position?, view: StreamView) -> Follower? {

@@ -50,9 +50,17 @@ package struct TopicState {
             guard let known = fences[draft.event.caseID] else { return .unknownFence }
             guard fence.takeover == known.takeover, fence.lease >= known.lease else { return .fenced }
             if case .replyDelta(let attempt, let n, _) = draft.event {
-                guard let held = running[attempt.replyID], held.fold.attempt == attempt else { return .fenced }
+                // Its beginning is not here: the log has lost it (a new epoch), or it is over.
+                guard let held = running[attempt.replyID], held.fold.attempt == attempt else {
+                    return .behind(last: 0)
+                }
                 if n <= held.fold.through { return .duplicate }
                 guard n == held.fold.through + 1 else { return .behind(last: held.fold.through) }
+            }
+            if case .replySnapshot(let fold) = draft.event, let held = running[fold.attempt.replyID],
+                held.fold.attempt.number > fold.attempt.number || held.fold.through >= fold.through
+            {
+                return .duplicate
             }
             raiseFence(fence, of: draft.event.caseID)
         }
@@ -94,7 +102,10 @@ package struct TopicState {
             if let id = message.replyID, let held = running[id], held.fold.attempt.number <= message.version {
                 running[id] = nil
             }
-        case .careCase, .handling, .replySnapshot: break
+        case .replySnapshot(let fold):
+            let startedAt = running[fold.attempt.replyID]?.startedAt ?? next
+            running[fold.attempt.replyID] = Running(fold: fold, startedAt: startedAt)
+        case .careCase, .handling: break
         }
     }
 

@@ -57,7 +57,9 @@ enum Migrations {
                 "CREATE INDEX log_outbox_by_age ON log_outbox (created_at)",
                 "CREATE TABLE flags (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
                 "CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-            ])
+            ]),
+        // Which coordinator has the case; the name beside it is what patients read.
+        Step(number: 2, statements: ["ALTER TABLE cases ADD COLUMN handling_person TEXT"]),
     ]
 
     /// Brings the schema up to date and returns the steps it took. Refuses a schema from the future rather than

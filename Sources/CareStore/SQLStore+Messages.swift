@@ -66,15 +66,9 @@ extension SQLStore {
                 try session.answer(draft, in: found, with: text, by: author, as: answeredIn)
             }
             if draft.asksForPerson, found.handling.state == .ai {
-                try session.run(
-                    """
-                    UPDATE cases SET handling_state = 'requested', handling_version = handling_version + 1,
-                      handling_by = $2 WHERE id = $1
-                    """,
-                    [SQLValue(found.id), .text(draft.patient.name)])
                 let handling = Handling(
                     state: .requested, version: found.handling.version + 1, by: draft.patient.name)
-                try session.addFact(.handling(found.id, handling), of: found.patientID, at: draft.at)
+                try session.handle(found, handling, person: nil, fence: nil, at: draft.at)
             }
             try session.changed(found.id, at: draft.at)
             return .stored(message, answeredIn)

@@ -46,11 +46,7 @@ extension SQLStore {
             let running = try session.rows(
                 "SELECT 1 AS one FROM replies WHERE case_id = $1 AND state = 'running'", [SQLValue(reply.caseID)])
             guard running.isEmpty else { return nil }
-            guard
-                let row = try session.row(
-                    "UPDATE cases SET lease = lease + 1 WHERE id = $1 RETURNING fence, lease", [SQLValue(found.id)])
-            else { return nil }
-            let fence = Fence(takeover: try row.int("fence"), lease: try row.int("lease"))
+            guard let fence = try session.newLease(of: found.id) else { return nil }
             let sequence = try reply.sequence ?? session.nextSequence(of: found.id)
             reply.state = .running
             reply.sequence = sequence
@@ -157,9 +153,7 @@ extension SQLStore {
                     try row.moment("lease_until") < now
                 else { return nil }
                 // A newer lease number shuts out its writer, should it wake up, here and with the fact in the log.
-                let fence = try session.row(
-                    "UPDATE cases SET lease = lease + 1 WHERE id = $1 RETURNING fence, lease", [SQLValue(reply.caseID)]
-                ).map { Fence(takeover: try $0.int("fence"), lease: try $0.int("lease")) }
+                let fence = try session.newLease(of: reply.caseID)
                 let state: Reply.State = try row.bool("stop_wanted") ? .stopped : .interrupted
                 try session.end(
                     reply, sequence: reply.sequence ?? session.nextSequence(of: reply.caseID),

@@ -21,6 +21,7 @@ package struct EventLogContract: Sendable {
         ("a reading is the fold of exactly the entries up to its position", folds),
         ("a view hides other cases, other parts and staff", views),
         ("a second append of the same delta is a duplicate, a skipped one is refused", deltas),
+        ("a new epoch resets who follows, takes facts from any number, and words as one snapshot", renews),
         ("parting comes after what is already there", parts),
     ]
 
@@ -50,6 +51,45 @@ package struct EventLogContract: Sendable {
             case .parting(let parting): "parting \(parting.reason)"
             }
         }
+    }
+
+    @Sendable static func renews(_ log: any EventLog) async throws {
+        try await speak(log)
+        let before = try await log.reading(of: topic).position
+        let follower = try await log.follow(topic, from: before, view: view)
+        _ = await take(1, from: follower)
+        try await log.renew(topic)
+        let after = try await log.reading(of: topic)
+        try expect(after.position.epoch != before.epoch && after.running.isEmpty, "\(after)")
+        let reset = bodies(await follower.next())
+        try expect(reset == ["reset unknown_epoch"], "\(reset)")
+
+        let fact = try await log.append(.fact(Say.message("Later", 9), number: 40), to: topic)
+        try expect(fact == .appended(Position(epoch: after.position.epoch, offset: 1)), "\(fact)")
+        let fence = Fence(takeover: 0, lease: 1)
+        let delta = Draft.reply(Say.delta(3, "again"), under: fence)
+        let unknown = try await log.append(delta, to: topic)
+        try expect(unknown == .unknownFence, "\(unknown)")
+        try await log.loadFence(fence, of: Say.caseID, in: topic)
+        let lost = try await log.append(delta, to: topic)
+        try expect(lost == .behind(last: 0), "\(lost)")
+        let fold = ReplyFold(attempt: Say.attempt(1), sequence: 7, through: 3, text: "Good morning again")
+        let all = Draft.reply(.replySnapshot(fold), under: fence)
+        guard case .appended = try await log.append(all, to: topic) else {
+            throw Broken(description: "the words were not taken again")
+        }
+        let twice = try await log.append(all, to: topic)
+        try expect(twice == .duplicate, "\(twice)")
+        let running = try await log.reading(of: topic).running
+        try expect(running == [fold], "\(running)")
+        guard case .appended = try await log.append(.reply(Say.delta(4, "."), under: fence), to: topic) else {
+            throw Broken(description: "the reply did not go on")
+        }
+        let seen = bodies(await take(3, from: follower))
+        try expect(seen == ["1:message", "2:reply.snapshot", "3:reply.delta"], "\(seen)")
+        let zombie = try await log.append(
+            .reply(.replySnapshot(fold), under: Fence(takeover: 0, lease: 0)), to: topic)
+        try expect(zombie == .fenced, "\(zombie)")
     }
 
     static func speak(_ log: any EventLog) async throws {
@@ -189,7 +229,7 @@ package struct EventLogContract: Sendable {
         let fence = Fence(takeover: 0, lease: 1)
         try await log.loadFence(fence, of: Say.caseID, in: topic)
         let early = try await log.append(.reply(Say.delta(1, "x"), under: fence), to: topic)
-        try expect(early == .fenced, "a delta of a reply that has not started: \(early)")
+        try expect(early == .behind(last: 0), "a delta of a reply that has not started: \(early)")
         _ = try await log.append(.reply(Say.started(), under: fence), to: topic)
         _ = try await log.append(.reply(Say.delta(1, "x"), under: fence), to: topic)
         let same = try await log.append(.reply(Say.delta(1, "x"), under: fence), to: topic)

@@ -19,6 +19,8 @@ package struct StoreContract: Sendable {
         ("a lapsed lease is interrupted with its checkpoint, and shuts out the zombie", lapses),
         ("asking for a person changes handling once; the AI goes on", asksForPerson),
         ("an emergency is answered at once and silences what runs and waits", emergencies),
+        ("a takeover ends what the AI says with the words that were shown, before the handling changes", takeovers),
+        ("a takeover that a newer reply outran is tried again", outrunTakeovers),
         ("history pages backwards without holes", pages),
         ("another patient's case is not there", others),
         ("a secret is made once; flags go back to their defaults", smallThings),
@@ -288,6 +290,83 @@ package struct StoreContract: Sendable {
         try expect(try await store.reply(queued)?.state == .stopped, "what waited still waits")
         let kept = try await store.checkpoint(running, through: 1, text: "", lease: lease)
         try expect(kept == .stopWanted, "\(kept)")
+    }
+
+    @Sendable static func takeovers(_ store: Store) async throws {
+        let careCase = try await open(store)
+        let running = try await start(try await ask("1", in: careCase, store), store)
+        _ = try await store.checkpoint(running, through: 2, text: "Some words", lease: lease)
+        let queued = try await ask("2", in: careCase, store)
+        try await settleAll(store)
+        guard let fence = try await store.fenceOff(careCase.id) else {
+            throw EventLogContract.Broken(description: "no fence")
+        }
+        try expect(fence.lease > running.fence.lease, "the writer is not shut out: \(fence)")
+        let shown = ReplyFold(
+            attempt: running.attempt, sequence: running.sequence, through: 3, text: "Some words more")
+        var takeover = Takeover(caseID: careCase.id, person: Cast.priya, fencedOff: fence, shown: shown, at: now)
+        guard case .changed(let taken) = try await store.takeOver(takeover) else {
+            throw EventLogContract.Broken(description: "not taken over")
+        }
+        try expect(
+            taken.handling == Handling(state: .coordinator, version: 1, by: Cast.priya.name), "\(taken.handling)")
+        let facts = try await store.pendingFacts(of: topic, limit: 100)
+        let order = ["message", "reply.stopped", "case", "reply.stopped", "handling", "case"]
+        try expect(facts.map(\.event.type) == order, "\(facts.map(\.event.type))")
+        let after = try await store.fence(of: careCase.id)
+        try expect(facts[4].fence == after && after?.takeover == 1, "the fence moves with the handling entry")
+        try expect(facts.filter { $0.fence != nil }.count == 1, "and with nothing else")
+        let message = try await store.message(Cast.same(running.reply.id))
+        try expect(message?.body == "Some words more" && message?.status == .stopped, "\(String(describing: message))")
+        try expect(try await store.reply(queued)?.state == .stopped, "what waited still waits")
+        let kept = try await store.checkpoint(running, through: 4, text: "zombie", lease: lease)
+        try expect(kept == .lost, "\(kept)")
+        try expect(try await store.end(running, ending(.finished), at: now) == false, "the zombie ended it")
+        try expect(try await store.interruptLapsed(at: lease + .seconds(60)).isEmpty, "something still holds a lease")
+
+        let again = try await store.takeOver(takeover)
+        try expect(again == .already(taken), "\(again)")
+        takeover.person = Person(id: .new(), name: Cast.priya.name, role: .coordinator, language: .english)
+        let other = try await store.takeOver(takeover)
+        try expect(other == .takenBy(taken), "a namesake is somebody else: \(other)")
+        let retry = try await store.retry(queued, at: now)
+        try expect(retry == .handledByPerson, "\(retry)")
+        guard case .stored(_, nil) = try await say("3", key: "3", in: careCase, store) else {
+            throw EventLogContract.Broken(description: "the AI was to answer what was for a person")
+        }
+        guard case .changed(let released) = try await store.release(careCase.id, by: Cast.priya, at: now) else {
+            throw EventLogContract.Broken(description: "not released")
+        }
+        try expect(released.handling.state == .ai && released.handling.version == 2, "\(released.handling)")
+        let twice = try await store.release(careCase.id, by: Cast.priya, at: now)
+        try expect(twice == .notTaken(released), "\(twice)")
+        let next = try await start(try await ask("4", in: careCase, store), store)
+        try expect(next.fence.takeover == 1, "a release does not move the fence: \(next.fence)")
+        let nowhere = try await store.release(.new(), by: Cast.priya, at: now)
+        try expect(nowhere == .noSuchCase, "\(nowhere)")
+        try expect(try await store.fenceOff(.new()) == nil, "a fence of no case")
+    }
+
+    @Sendable static func outrunTakeovers(_ store: Store) async throws {
+        let careCase = try await open(store)
+        guard let fence = try await store.fenceOff(careCase.id) else {
+            throw EventLogContract.Broken(description: "no fence")
+        }
+        let running = try await start(try await ask("1", in: careCase, store), store)
+        _ = try await store.checkpoint(running, through: 1, text: "Checkpoint", lease: lease)
+        var old = running.attempt
+        old.number = 7
+        let stale = ReplyFold(attempt: old, sequence: running.sequence, through: 9, text: "of another attempt")
+        var takeover = Takeover(caseID: careCase.id, person: Cast.priya, fencedOff: fence, shown: stale, at: now)
+        let raced = try await store.takeOver(takeover)
+        try expect(raced == .raced, "\(raced)")
+        try expect(try await store.careCase(careCase.id)?.handling.state == .ai, "a raced takeover changed something")
+        takeover.isLastTry = true
+        guard case .changed = try await store.takeOver(takeover) else {
+            throw EventLogContract.Broken(description: "the last try must go through")
+        }
+        let message = try await store.message(Cast.same(running.reply.id))
+        try expect(message?.body == "Checkpoint", "\(String(describing: message))")
     }
 
     @Sendable static func pages(_ store: Store) async throws {

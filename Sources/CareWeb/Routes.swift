@@ -11,6 +11,7 @@ package struct Routes: Sendable {
     let flags: any Flags
     let intake: Intake
     let orchestrator: ReplyOrchestrator
+    let handover: Handover
     let identity: DevelopmentIdentity
     let board: StreamBoard
     let rate: MessageRate
@@ -21,7 +22,8 @@ package struct Routes: Sendable {
 
     package init(
         store: any CaseStore, log: any EventLog, flags: any Flags, intake: Intake, orchestrator: ReplyOrchestrator,
-        identity: DevelopmentIdentity, board: StreamBoard, rate: MessageRate, assets: AssetCatalog, about: About,
+        handover: Handover, identity: DevelopmentIdentity, board: StreamBoard, rate: MessageRate, assets: AssetCatalog,
+        about: About,
         patience: Duration, cookieName: String
     ) {
         self.store = store
@@ -29,6 +31,7 @@ package struct Routes: Sendable {
         self.flags = flags
         self.intake = intake
         self.orchestrator = orchestrator
+        self.handover = handover
         self.identity = identity
         self.board = board
         self.rate = rate
@@ -49,6 +52,7 @@ package struct Routes: Sendable {
         let cases = CaseRoutes(cases: access, intake: intake, reader: reader)
         let replies = ReplyRoutes(
             cases: access, intake: intake, reader: reader, orchestrator: orchestrator, rate: rate, patience: patience)
+        let handling = HandlingRoutes(cases: access, handover: handover)
         let streams = StreamRoutes(cases: access, log: log, flags: flags, board: board)
 
         router.at("/", [.get: assets.index])
@@ -68,6 +72,8 @@ package struct Routes: Sendable {
         api.at("cases/{case}/chat", [.post: replies.ask])
         api.at("cases/{case}/replies/{reply}/stop", [.post: replies.stop])
         api.at("cases/{case}/replies/{reply}/retry", [.post: replies.retry])
+        api.at("cases/{case}/accept", [.post: handling.accept])
+        api.at("cases/{case}/release", [.post: handling.release])
         api.at("cases/{case}/events", [.get: streams.events])
         api.at("cases/{case}/chat/stream", [.get: streams.chat])
         api.at("cases/{case}/messages/stream", [.get: streams.messages])

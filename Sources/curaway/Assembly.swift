@@ -21,6 +21,7 @@ struct Assembly: Sendable {
     let orchestrator: ReplyOrchestrator
     let identity: DevelopmentIdentity
     let intake: Intake
+    let handover: Handover
     private let client: HTTPClient
     private let publisher: FactPublisher
 
@@ -91,6 +92,8 @@ struct Assembly: Sendable {
         intake.contact = settings.contact
         self.intake = Intake(
             store: store, publisher: publisher, orchestrator: orchestrator, flags: store, settings: intake)
+        handover = Handover(
+            store: store, log: log, publisher: publisher, orchestrator: orchestrator, report: report)
         identity = try await DevelopmentIdentity(store: store, lifetime: settings.tokenLifetime)
         var streams = StreamBoard.Settings()
         streams.heartbeat = settings.heartbeat
@@ -129,8 +132,8 @@ struct Assembly: Sendable {
         signals: [UnixSignal] = [.sigterm, .sigint], onRunning: @escaping @Sendable (Int) async -> Void
     ) async throws {
         let routes = Routes(
-            store: store, log: log, flags: store, intake: intake, orchestrator: orchestrator, identity: identity,
-            board: board, rate: MessageRate(perMinute: settings.messagesPerMinute),
+            store: store, log: log, flags: store, intake: intake, orchestrator: orchestrator, handover: handover,
+            identity: identity, board: board, rate: MessageRate(perMinute: settings.messagesPerMinute),
             assets: try AssetCatalog(folder: settings.frontend), about: about, patience: settings.wait,
             cookieName: "__session_\(settings.port)")
         var application = Application(

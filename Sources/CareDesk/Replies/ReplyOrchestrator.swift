@@ -148,8 +148,8 @@ package final class ReplyOrchestrator: Sendable {
     }
 
     private func write(_ started: StartedReply, _ inbox: TextInbox) async throws {
-        let draft = Draft.reply(.replyStarted(started.attempt, sequence: started.sequence), under: started.fence)
-        guard try await append(draft, started) else { return }
+        let begun = try await append(.replyStarted(started.attempt, sequence: started.sequence), started)
+        guard begun != .fenced, begun != .unknownFence else { return }
         let streams = try await flags.value(of: .enableResponseStreaming)
         let prompt = try await prompt(for: started)
         let said = Said(author: answering.model.author)
@@ -185,8 +185,16 @@ package final class ReplyOrchestrator: Sendable {
     ) async throws {
         let n = said.add(text)
         guard visibly else { return }
-        let draft = Draft.reply(.replyDelta(started.attempt, n: n, text: text), under: started.fence)
-        if try await !append(draft, started) { inbox.close(.lost) }
+        var outcome = try await append(.replyDelta(started.attempt, n: n, text: text), started)
+        if case .behind = outcome {
+            let (through, text) = said.soFar
+            let all = ReplyFold(attempt: started.attempt, sequence: started.sequence, through: through, text: text)
+            outcome = try await append(.replySnapshot(all), started)
+        }
+        switch outcome {
+        case .appended, .duplicate, .behind: break
+        case .fenced, .unknownFence: inbox.close(.lost)
+        }
     }
 
     /// Renews the lease and keeps the text while the reply runs; hears that it shall stop.
@@ -210,19 +218,15 @@ package final class ReplyOrchestrator: Sendable {
         }
     }
 
-    /// False when the reply is no longer ours to write.
-    private func append(_ draft: Draft, _ started: StartedReply) async throws -> Bool {
-        var outcome = try await log.append(draft, to: started.topic)
-        if outcome == .unknownFence, let fence = try await store.fence(of: started.reply.caseID) {
-            try await log.loadFence(fence, of: started.reply.caseID, in: started.topic)
-            outcome = try await log.append(draft, to: started.topic)
+    /// `fenced` and `unknownFence`: the reply is no longer ours to write.
+    private func append(_ event: CareEvent, _ started: StartedReply) async throws -> AppendOutcome {
+        let draft = Draft.reply(event, under: started.fence)
+        let outcome = try await log.append(draft, to: started.topic)
+        guard outcome == .unknownFence, let fence = try await store.fence(of: started.reply.caseID) else {
+            return outcome
         }
-        switch outcome {
-        case .appended, .duplicate: return true
-        // Words the log lost (a new epoch) are in the message at the end; a reader sees the gap and fetches a snapshot.
-        case .behind: return true
-        case .fenced, .unknownFence: return false
-        }
+        try await log.loadFence(fence, of: started.reply.caseID, in: started.topic)
+        return try await log.append(draft, to: started.topic)
     }
 
     private func prompt(for started: StartedReply) async throws -> Prompt {

@@ -41,6 +41,12 @@ package protocol CaseStore: Sendable {
     func interruptLapsed(at now: Moment) async throws -> [Topic]
     /// Queued replies that could start.
     func startable(limit: Int) async throws -> [ReplyID]
+
+    /// Gives the case a newer lease number, which shuts the writer of a running reply out of the log that is told it.
+    func fenceOff(_ caseID: CaseID) async throws -> Fence?
+    /// Ends what the AI says or was going to say, and gives the case to a person, in that order and at once.
+    func takeOver(_ takeover: Takeover) async throws -> HandlingOutcome
+    func release(_ caseID: CaseID, by person: Person, at now: Moment) async throws -> HandlingOutcome
     /// What the log must know to let a case's writer in.
     func fence(of caseID: CaseID) async throws -> Fence?
 

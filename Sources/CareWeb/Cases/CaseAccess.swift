@@ -23,6 +23,13 @@ struct CaseAccess: Sendable {
         return (caller, found)
     }
 
+    /// The case in the path, for a coordinator to handle.
+    func handled(_ context: CareContext) async throws -> (Caller, CareCase) {
+        let (caller, found) = try await readable(context)
+        guard caller.person.role == .coordinator else { throw Problem.coordinatorsOnly }
+        return (caller, found)
+    }
+
     func patient(_ context: CareContext) throws -> Caller {
         let caller = try context.required()
         guard caller.person.role == .patient else { throw Problem.forbidden }

@@ -1,0 +1,113 @@
+package import CareDomain
+package import CareLog
+
+/// A person takes a case over from the AI, and gives it back.
+///
+///     ai | requested ─ accept ─▶ coordinator ─ release ─▶ ai
+///
+/// The AI never talks over a person: once `accept` has returned, and for every reader from the `handling` entry on, no
+/// word of it comes. And no word that was shown is taken back: the reply it silences ends with what readers have seen.
+///
+/// 1. A newer lease number shuts the reply's writer out of the log. What the log has folded is now all that will ever
+///    have been shown.
+/// 2. One transaction ends the reply with those words and changes the handling, in that order.
+/// 3. The log's fence moves with the `handling` entry, so a writer that wakes up late is refused there, and in the store.
+///
+/// A crash after 1 leaves a reply whose lease lapses, as any crash does.
+package struct Handover: Sendable {
+    /// Tries while new replies keep starting; each needs a message of the patient's in just these milliseconds. After
+    /// that the reply ends with its last checkpoint.
+    static let tries = 8
+
+    private let store: any CaseStore
+    private let log: any EventLog
+    private let publisher: FactPublisher
+    private let orchestrator: ReplyOrchestrator
+    private let time: Timekeeper
+    private let report: @Sendable (String) -> Void
+
+    package init(
+        store: any CaseStore, log: any EventLog, publisher: FactPublisher, orchestrator: ReplyOrchestrator,
+        time: Timekeeper = .system, report: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        self.store = store
+        self.log = log
+        self.publisher = publisher
+        self.orchestrator = orchestrator
+        self.time = time
+        self.report = report
+    }
+
+    /// Takes the case over for a coordinator. Again by the same one it changes nothing.
+    package func accept(_ careCase: CareCase, for person: Person) async throws -> HandlingOutcome {
+        for attempt in 1...Self.tries {
+            guard let fence = try await store.fenceOff(careCase.id) else { return .noSuchCase }
+            let takeover = Takeover(
+                caseID: careCase.id, person: person, fencedOff: fence, shown: await shown(in: careCase, under: fence),
+                isLastTry: attempt == Self.tries, at: time.now())
+            let outcome = try await store.takeOver(takeover)
+            if outcome == .raced { continue }
+            if case .changed = outcome { orchestrator.hush(careCase.id) }
+            await publisher.publish(.patient(careCase.patientID))
+            return outcome
+        }
+        return .raced
+    }
+
+    /// Gives the case back to the AI. What the patient wrote meanwhile was for a person and is not answered by it.
+    package func release(_ careCase: CareCase, by person: Person) async throws -> HandlingOutcome {
+        let outcome = try await store.release(careCase.id, by: person, at: time.now())
+        await publisher.publish(.patient(careCase.patientID))
+        return outcome
+    }
+
+    /// What readers have been shown of the running reply, and will be: its writer is shut out first. Nil when nothing
+    /// runs, or when the log does not answer; then the checkpoint has to do.
+    private func shown(in careCase: CareCase, under fence: Fence) async -> ReplyFold? {
+        do {
+            let topic = Topic.patient(careCase.patientID)
+            try await log.loadFence(fence, of: careCase.id, in: topic)
+            return try await log.reading(of: topic).running.first { $0.attempt.caseID == careCase.id }
+        } catch {
+            report("the log did not say what a silenced reply had shown: \(type(of: error))")
+            return nil
+        }
+    }
+}
+
+/// What the store is told when a person takes over.
+package struct Takeover: Sendable {
+    package var caseID: CaseID
+    package var person: Person
+    /// The fence under which the reply's words were cut off; a reply with a newer lease began after that.
+    package var fencedOff: Fence
+    /// What readers have been shown of the reply that runs.
+    package var shown: ReplyFold?
+    /// Also when a newer reply has begun: it ends with what its checkpoint holds.
+    package var isLastTry: Bool
+    package var at: Moment
+
+    package init(
+        caseID: CaseID, person: Person, fencedOff: Fence, shown: ReplyFold? = nil, isLastTry: Bool = false, at: Moment
+    ) {
+        self.caseID = caseID
+        self.person = person
+        self.fencedOff = fencedOff
+        self.shown = shown
+        self.isLastTry = isLastTry
+        self.at = at
+    }
+}
+
+package enum HandlingOutcome: Sendable, Equatable {
+    case changed(CareCase)
+    /// It is already so, by the same person.
+    case already(CareCase)
+    /// Another person has it.
+    case takenBy(CareCase)
+    /// Nobody has it, so there is nothing to release.
+    case notTaken(CareCase)
+    /// A newer reply began meanwhile; fence it off and try again.
+    case raced
+    case noSuchCase
+}
