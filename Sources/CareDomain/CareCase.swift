@@ -10,7 +10,7 @@ package struct CareCase: Hashable, Sendable, Codable {
     package var handling: Handling
     package var createdAt: Moment
     package var updatedAt: Moment
-    /// The first 120 characters of the newest message everyone may read.
+    /// The first 120 Unicode scalars of the newest message everyone may read.
     package var lastMessage: String?
 
     package enum Status: String, Sendable, Codable, CaseIterable {
@@ -57,6 +57,19 @@ package struct CareCase: Hashable, Sendable, Codable {
         try container.encode(createdAt, forKey: .createdAt)
         try container.encode(updatedAt, forKey: .updatedAt)
         try container.encode(lastMessage, forKey: .lastMessage)
+    }
+}
+
+extension String {
+    /// The beginning, at most so many Unicode scalars, without cutting a character in two where it can be helped.
+    package func excerpt(_ limit: Int) -> String {
+        var left = limit
+        let whole = prefix { character in
+            left -= character.unicodeScalars.count
+            return left >= 0
+        }
+        // A single character may be longer than all of it: marks can be piled up without end.
+        return whole.isEmpty ? String(String.UnicodeScalarView(unicodeScalars.prefix(limit))) : String(whole)
     }
 }
 

@@ -97,7 +97,7 @@ extension SQLSession {
         if message.audience == .everyone {
             try run(
                 "UPDATE cases SET last_message = $2 WHERE id = $1",
-                [SQLValue(message.caseID), .text(String(message.body.prefix(120)))])
+                [SQLValue(message.caseID), .text(message.body.excerpt(120))])
         }
         try addFact(.message(message), of: patient, at: message.createdAt)
     }

@@ -82,6 +82,12 @@ package struct Routes: Sendable {
 }
 
 extension RouterMethods where Context == CareContext {
+    /// The registered methods (RFC 9110 §9, RFC 5789, QUERY) that a client may try; any other is answered 404.
+    private static var known: [HTTPRequest.Method] {
+        [.get, .head, .post, .put, .patch, .delete, .options, .trace, .connect]
+            + [HTTPRequest.Method("QUERY")].compactMap(\.self)
+    }
+
     typealias Handler = @Sendable (Request, CareContext) async throws -> Response
 
     /// One path and what each method does there; the other methods say which ones do. Whatever answers GET answers HEAD
@@ -90,7 +96,7 @@ extension RouterMethods where Context == CareContext {
         var handlers = handlers
         if let get = handlers[.get] { handlers[.head] = { try await get($0, $1).createHeadResponse() } }
         let allow = handlers.keys.sorted { $0.rawValue < $1.rawValue }
-        for method in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .options] {
+        for method in Self.known {
             if let handler = handlers[method] {
                 on(path, method: method, use: handler)
             } else {

@@ -19,6 +19,18 @@ struct `An id` {
     }
 }
 
+struct `An excerpt` {
+    @Test(arguments: [
+        ("short", "short"), (String(repeating: "x", count: 120), String(repeating: "x", count: 120)),
+        (String(repeating: "x", count: 121), String(repeating: "x", count: 120)),
+        // A family of five scalars is not cut in two, and one character without end is.
+        (String(repeating: "x", count: 118) + "👨‍👩‍👧", String(repeating: "x", count: 118)),
+        ("a" + String(repeating: "\u{301}", count: 5_000), "a" + String(repeating: "\u{301}", count: 119)), ("", ""),
+    ]) func `has at most 120 scalars`(_ text: String, _ expected: String) {
+        #expect(Array(text.excerpt(120).unicodeScalars) == Array(expected.unicodeScalars))
+    }
+}
+
 struct `A moment` {
     /// Was: formatted as one floating-point number, .974 came out as .973, so an entry differed from its message.
     @Test(arguments: [0, 1, 999, 1_000, 1_764_000_090_974, 1_764_000_090_001, 1_764_000_090_999])

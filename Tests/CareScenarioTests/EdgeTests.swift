@@ -44,6 +44,7 @@ struct `The edge` {
                 let refused = try await nobody.get("/api/v1/cases")
                 #expect(refused.status == 401)
                 #expect(refused.body["code"].text == "unauthenticated")
+                #expect(refused.headers.first(name: "WWW-Authenticate") == "Bearer")
             }
             nobody.token = good
             for (path, allow) in [
@@ -51,6 +52,8 @@ struct `The edge` {
             ] {
                 let refused = try await nobody.send("DELETE", path)
                 #expect(refused.status == 405)
+                #expect(try await nobody.send("TRACE", path).status == 405)
+                #expect(try await nobody.send("QUERY", path).status == 405)
                 #expect(refused.headers.first(name: "Allow") == allow)
                 #expect(refused.body["code"].text == "method_not_allowed")
             }
@@ -185,6 +188,7 @@ struct `The edge` {
             #expect(!snapshot["messages"][0]["body"].text.isEmpty)
             for body in [
                 #"{"title":""}"#, #"{"title":"\#(String(repeating: "x", count: 121))"}"#, #"{"language":"xx"}"#,
+                "{\"title\":\"a\(String(repeating: "\u{301}", count: 120))\"}",
             ] {
                 #expect(try await amina.send("POST", "/api/v1/cases", body).status == 400)
             }

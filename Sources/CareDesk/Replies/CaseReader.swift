@@ -30,18 +30,7 @@ package struct CaseReader: Sendable {
         let (messages, hasMore) = try await page(
             of: careCase.id, before: nil, limit: Self.page, audience: audience)
         guard let careCase = try await store.careCase(careCase.id) else { return nil }
-        var reply = try await store.currentReply(of: careCase.id)
-        if let fold = reading.running.first(where: { $0.attempt.caseID == careCase.id }) {
-            // The log is ahead of the store's checkpoint.
-            if reply?.state == .running, reply?.id == fold.attempt.replyID, reply?.attempt == fold.attempt.number {
-                reply?.text = fold.text
-                reply?.through = fold.through
-            }
-        } else if reply?.state == .running {
-            // It started after the cursor was read: the entries after the cursor tell all of it.
-            reply?.text = ""
-            reply?.through = 0
-        }
+        let reply = try await store.currentReply(of: careCase.id)?.withWords(of: reading.running)
         return Snapshot(
             careCase: careCase, messages: messages, hasMore: hasMore, reply: reply, cursor: reading.position)
     }
@@ -67,5 +56,21 @@ package struct CaseReader: Sendable {
                 if case .replyEnded(let attempt, _, _, _, _) = entry.event, attempt.replyID == reply.id { return }
             }
         }
+    }
+}
+
+extension Reply {
+    /// While it runs the log knows more of its words than the store's checkpoint, except when it has lost them or the
+    /// reply began after it was read. Then the checkpoint has to do: entries repeat words at most, and those are dropped
+    /// by their number.
+    package func withWords(of running: [ReplyFold]) -> Reply {
+        guard state == .running,
+            let fold = running.first(where: { $0.attempt.replyID == id && $0.attempt.number == attempt }),
+            fold.through >= through
+        else { return self }
+        var reply = self
+        reply.text = fold.text
+        reply.through = fold.through
+        return reply
     }
 }

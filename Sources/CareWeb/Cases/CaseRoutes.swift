@@ -8,6 +8,7 @@ import Hummingbird
 struct CaseRoutes {
     /// Cases in a list.
     static let listLimit = 200
+    /// Unicode scalars, as a message's length is counted: characters have no bound on their bytes.
     static let titleLimit = 120
     static let pageLimit = 200
 
@@ -54,7 +55,7 @@ struct CaseRoutes {
         let caller = try cases.patient(context)
         let body = try await JSON.read(Opening.self, from: request)
         let title = body.title.map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
-        if let title, title.isEmpty || title.count > Self.titleLimit {
+        if let title, title.isEmpty || title.unicodeScalars.count > Self.titleLimit {
             throw JSON.invalid(field: "title", "has 1 to \(Self.titleLimit) characters")
         }
         if let key = body.clientCaseID, CaseID(rawValue: key) == nil {

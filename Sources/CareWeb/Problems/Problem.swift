@@ -60,6 +60,10 @@ package struct Problem: Error, Sendable, Equatable {
             title: status.reasonPhrase, status: status.code, code: code, detail: detail, field: field)
         var headers: HTTPFields = [.contentType: "application/problem+json", .cacheControl: "no-store"]
         if let retryAfter { headers[.retryAfter] = String(retryAfter) }
+        if status == .unauthorized {
+            // RFC 6750 §3: what to come with, and whether what came was no longer good.
+            headers[.wwwAuthenticate] = code == "token_expired" ? #"Bearer error="invalid_token""# : "Bearer"
+        }
         if !allow.isEmpty { headers[.allow] = allow.map(\.rawValue).joined(separator: ", ") }
         let bytes = (try? JSONEncoder().encode(body)) ?? Data()
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
