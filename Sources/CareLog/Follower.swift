@@ -11,8 +11,8 @@ package final class Follower: Sendable {
         /// The stream is open; the position is where it begins, nil when a `reset` says that next.
         case ready(Position?)
         case entry(Entry, Position)
-        /// A running reply so far, as of the position.
-        case fold(ReplyFold, Position)
+        /// A running reply so far; with a position when everything up to there is in what was sent.
+        case fold(ReplyFold, Position?)
         /// What the reader holds may have holes: fetch a snapshot, then go on from here.
         case reset(ResetReason, Position)
         /// A sign of life; with a position when that moved without anything to show.
@@ -23,8 +23,8 @@ package final class Follower: Sendable {
         /// The SSE `id` it is sent with.
         package var position: Position? {
             switch self {
-            case .ready(let position), .heartbeat(let position): position
-            case .entry(_, let position), .fold(_, let position), .reset(_, let position): position
+            case .ready(let position), .heartbeat(let position), .fold(_, let position): position
+            case .entry(_, let position), .reset(_, let position): position
             case .parting: nil
             }
         }

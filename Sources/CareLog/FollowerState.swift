@@ -117,9 +117,13 @@ package struct FollowerState {
         topic.folds.filter { view.shows(.replySnapshot($0)) }.map { .fold($0, topic.position) }
     }
 
-    /// The same entries with the words of replies in one piece: those still running as a snapshot at the end, those
-    /// that ended left out, because the `message` that follows them holds it all. Nil when this view has no messages
-    /// and so could never learn what an ended reply said.
+    /// The same entries with the words of replies in one piece: those still running as a snapshot, those that ended left
+    /// out, because the `message` that follows them holds it all. Nil when this view has no messages and so could never
+    /// learn what an ended reply said.
+    ///
+    /// The snapshots come first and without a position, and the heartbeat after everything tells it: a reader that is
+    /// cut after some of the entries would else come back with the position of one, and the words before it would be in
+    /// nothing it was ever sent.
     private func folded(_ waiting: ArraySlice<Entry>, _ topic: TopicState) -> [Follower.Item]? {
         var items: [Follower.Item] = []
         var cut: Set<ReplyID> = []
@@ -132,6 +136,7 @@ package struct FollowerState {
         }
         let running = Set(topic.folds.map(\.attempt.replyID))
         if view.part == .replies, !cut.isSubset(of: running) { return nil }
-        return items + topic.folds.filter { cut.contains($0.attempt.replyID) }.map { .fold($0, topic.position) }
+        let folds = topic.folds.filter { cut.contains($0.attempt.replyID) }
+        return folds.map { .fold($0, nil) } + items + [.heartbeat(topic.position)]
     }
 }

@@ -91,17 +91,20 @@ struct `A reader far behind` {
         return (topic, reader)
     }
 
-    @Test func `gets a running reply in one piece, at the newest position`() throws {
+    @Test func `gets a running reply in one piece, and the newest position after everything`() throws {
         var limits = LogLimits()
         limits.lagBytes = 4_000
         var (topic, reader) = try topic(deltas: 200, ended: false, limits: limits)
         let taken = reader.take(from: topic, limits: limits)
         let items = try #require(taken)
-        #expect(items.count == 2)
-        guard case .fold(let fold, let position) = items[1] else {
-            Issue.record("\(items[1])")
+        #expect(items.count == 3)
+        guard case .fold(let fold, nil) = items[0], case .entry(let entry, _) = items[1],
+            case .heartbeat(let position) = items[2]
+        else {
+            Issue.record("\(items)")
             return
         }
+        #expect(entry.event.type == "reply.started")
         #expect(fold.through == 200)
         #expect(fold.text == String(repeating: "word ", count: 200))
         #expect(position == topic.position)
@@ -116,7 +119,7 @@ struct `A reader far behind` {
         let types = try #require(taken).map { item in
             if case .entry(let entry, _) = item { entry.event.type } else { "other" }
         }
-        #expect(types == ["reply.started", "message", "reply.finished"])
+        #expect(types == ["reply.started", "message", "reply.finished", "other"])
     }
 
     /// Was: it got `bye slow`, came back with the same position, was as far behind as before, and so for ever.

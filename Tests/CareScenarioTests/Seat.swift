@@ -138,7 +138,8 @@ struct EventReader {
     let status: Int
     let headers: HTTPHeaders
     var chunks: HTTPClientResponse.Body.AsyncIterator
-    private var buffered = ""
+    private var parser = Frames()
+    private var frames: [Frames.Frame] = []
 
     init(status: Int, headers: HTTPHeaders, chunks: HTTPClientResponse.Body.AsyncIterator) {
         self.status = status
@@ -150,24 +151,14 @@ struct EventReader {
     @concurrent
     mutating func next() async throws -> Event? {
         while true {
-            if let end = buffered.range(of: "\n\n") {
-                let frame = buffered[..<end.lowerBound]
-                buffered = String(buffered[end.upperBound...])
-                var event = Event(id: nil, type: "message", data: .null)
-                for line in frame.split(separator: "\n") {
-                    let parts = line.split(separator: ":", maxSplits: 1)
-                    let value = parts.count > 1 ? parts[1].drop { $0 == " " } : ""
-                    switch parts.first {
-                    case "id": event.id = String(value)
-                    case "event": event.type = String(value)
-                    case "data": event.data = try JSONDecoder().decode(JSONValue.self, from: Data(value.utf8))
-                    default: break
-                    }
-                }
-                return event
+            if !frames.isEmpty {
+                let frame = frames.removeFirst()
+                return Event(
+                    id: frame.id, type: frame.type,
+                    data: try JSONDecoder().decode(JSONValue.self, from: Data(frame.data)))
             }
             guard let chunk = try await chunks.next() else { return nil }
-            buffered += String(buffer: chunk)
+            frames = parser.feed(Array(buffer: chunk))
         }
     }
 
@@ -180,6 +171,34 @@ struct EventReader {
             if event.type == type { break }
         }
         return events
+    }
+}
+
+/// SSE by the bytes: what is not a whole frame when the connection is cut never was.
+struct Frames {
+    struct Frame {
+        var id: String?
+        var type = "message"
+        var data: [UInt8] = []
+    }
+    private var left: [UInt8] = []
+
+    mutating func feed(_ bytes: [UInt8]) -> [Frame] {
+        left += bytes
+        var frames: [Frame] = []
+        while let end = left.firstRange(of: [10, 10]) {
+            let lines = left[..<end.lowerBound].split(separator: 10)
+            left.removeSubrange(..<end.upperBound)
+            var frame = Frame()
+            for line in lines {
+                let text = String(decoding: line, as: UTF8.self)
+                if text.hasPrefix("id: ") { frame.id = String(text.dropFirst(4)) }
+                if text.hasPrefix("event: ") { frame.type = String(text.dropFirst(7)) }
+                if text.hasPrefix("data: ") { frame.data = Array(line.dropFirst(6)) }
+            }
+            if !frame.data.isEmpty { frames.append(frame) }
+        }
+        return frames
     }
 }
 

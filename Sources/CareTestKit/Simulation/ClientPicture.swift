@@ -30,8 +30,6 @@ package struct ClientPicture: Sendable {
     private var replies: [ReplyID: Words] = [:]
     /// A rule said "fetch the snapshot".
     package private(set) var needsSnapshot = true
-    /// Words that came twice, or after their end: nothing a correct server sends.
-    package private(set) var doubled = 0
 
     package init() {}
 
@@ -91,6 +89,11 @@ package struct ClientPicture: Sendable {
             replies[attempt.replyID] = Words(
                 attempt: attempt.number, sequence: sequence, through: 0, text: "", isOver: true)
         }
+    }
+
+    /// What is known of a running reply.
+    package func words(of reply: String) -> String {
+        ReplyID(rawValue: reply).flatMap { replies[$0]?.text } ?? ""
     }
 
     package mutating func reset() { needsSnapshot = true }

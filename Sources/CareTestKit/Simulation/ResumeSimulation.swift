@@ -409,7 +409,11 @@ package struct ResumeSimulation {
                 throw Broken(description: "entry \(position) came to a reader at \(before)")
             }
             if entry.event.audience == .staff { throw Broken(description: "a patient was shown what is for staff") }
+            let knew = reader.picture.needsSnapshot
             reader.picture.apply(entry.event)
+            if reader.picture.needsSnapshot, !knew {
+                throw Broken(description: "words are missing before \(entry.event.type) at \(position), and no reset")
+            }
         }
         if case .fold(let fold, _) = item {
             report.folds += 1

@@ -42,9 +42,7 @@ struct EventStream: Sendable {
             buffer.writeString("\n\n")
         case .fold(let fold, let position):
             guard let json = try? CareEvent.replySnapshot(fold).json() else { return }
-            buffer.writeString("id: \(position)\nevent: reply.snapshot\ndata: ")
-            buffer.writeBytes(json)
-            buffer.writeString("\n\n")
+            frame("reply.snapshot", at: position, String(decoding: json, as: UTF8.self), &buffer)
         case .reset(let reason, let position):
             let json = #"{"type":"reset","case_id":"\#(caseID)","reason":"\#(reason.rawValue)"}"#
             frame("reset", at: position, json, &buffer)
