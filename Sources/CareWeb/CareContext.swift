@@ -7,6 +7,8 @@ package struct CareContext: RequestContext {
     package var coreContext: CoreRequestContextStorage
     /// Set by `IdentityMiddleware` on everything under /api/v1 that needs it.
     package var caller: Caller?
+    /// The case of the path, set by `Gate` once the caller has been let in to it.
+    var visited: CareCase?
 
     /// The connection the request came on.
     let channel: any Channel
@@ -20,6 +22,12 @@ package struct CareContext: RequestContext {
     func required() throws(Problem) -> Caller {
         guard let caller else { throw .unauthenticated }
         return caller
+    }
+
+    /// Who is here, and in which case; for handlers of routes whose right is about a case.
+    func visit() throws(Problem) -> (Caller, CareCase) {
+        guard let visited else { throw .notFound }
+        return (try required(), visited)
     }
 
     func id<Subject>(_ name: String, of _: Identifier<Subject>.Type = Identifier<Subject>.self) throws(Problem)

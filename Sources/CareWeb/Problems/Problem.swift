@@ -27,6 +27,7 @@ package struct Problem: Error, Sendable, Equatable {
     static let unauthenticated = Problem(.unauthorized, "unauthenticated", "Sign in: no valid token came with this.")
     static let tokenExpired = Problem(.unauthorized, "token_expired", "The token has expired; sign in again.")
     static let forbidden = Problem(.forbidden, "forbidden", "Only the patient of a case may do this.")
+    static let coordinatorsOnly = Problem(.forbidden, "forbidden", "Only a coordinator may do this.")
     static let wrongOrigin = Problem(
         .forbidden, "wrong_origin", "A request authorised by a cookie must come from this site's own pages.")
     static let invalidCursor = Problem(
@@ -60,7 +61,10 @@ package struct Problem: Error, Sendable, Equatable {
         var headers: HTTPFields = [.contentType: "application/problem+json", .cacheControl: "no-store"]
         if let retryAfter { headers[.retryAfter] = String(retryAfter) }
         if !allow.isEmpty { headers[.allow] = allow.map(\.rawValue).joined(separator: ", ") }
-        let bytes = (try? JSONEncoder().encode(body)) ?? Data()
+        let encoder = JSONEncoder()
+        // The same problem is the same bytes, whatever it was about.
+        encoder.outputFormatting = [.sortedKeys]
+        let bytes = (try? encoder.encode(body)) ?? Data()
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 }
