@@ -1,3 +1,4 @@
+package import CareDesk
 package import CareDomain
 package import Hummingbird
 import NIOCore
@@ -9,6 +10,8 @@ package struct CareContext: RequestContext {
     package var caller: Caller?
     /// The case of the path, set by `Gate` once the caller has been let in to it.
     var visited: CareCase?
+    /// Where staff was let in to a case: what a verb that changes it shall add to the audit trail in its transaction.
+    var change: AuditEntry?
 
     /// The connection the request came on.
     let channel: any Channel
@@ -42,10 +45,13 @@ package struct CareContext: RequestContext {
 package struct Caller: Sendable, Hashable {
     package var person: Person
     package var expiresAt: Moment
+    /// The sign-in the token belongs to, for the audit trail.
+    package var session: SessionID?
 
-    package init(person: Person, expiresAt: Moment) {
+    package init(person: Person, expiresAt: Moment, session: SessionID? = nil) {
         self.person = person
         self.expiresAt = expiresAt
+        self.session = session
     }
 
     var audience: Audience { person.role == .coordinator ? .staff : .everyone }

@@ -7,6 +7,7 @@ package import Logging
 /// here 404.
 package struct Routes: Sendable {
     let store: any CaseStore
+    let audit: any AuditTrail
     let log: any EventLog
     let flags: any Flags
     let intake: Intake
@@ -20,11 +21,13 @@ package struct Routes: Sendable {
     let cookieName: String
 
     package init(
-        store: any CaseStore, log: any EventLog, flags: any Flags, intake: Intake, orchestrator: ReplyOrchestrator,
+        store: any CaseStore, audit: any AuditTrail, log: any EventLog, flags: any Flags, intake: Intake,
+        orchestrator: ReplyOrchestrator,
         identity: DevelopmentIdentity, board: StreamBoard, rate: MessageRate, assets: AssetCatalog, about: About,
         patience: Duration, cookieName: String
     ) {
         self.store = store
+        self.audit = audit
         self.log = log
         self.flags = flags
         self.intake = intake
@@ -42,7 +45,8 @@ package struct Routes: Sendable {
         let router = Router(context: CareContext.self)
         router.add(middleware: ProblemMiddleware(logger: logger))
         router.add(
-            map, gate: Gate(store: store), identity: IdentityMiddleware(verifier: identity, cookieName: cookieName))
+            map, gate: Gate(store: store, audit: audit, logger: logger),
+            identity: IdentityMiddleware(verifier: identity, cookieName: cookieName))
         return router
     }
 

@@ -152,7 +152,8 @@ struct Assembly: Sendable {
 
     func routes() throws -> Routes {
         Routes(
-            store: store, log: log, flags: store, intake: intake, orchestrator: orchestrator, identity: identity,
+            store: store, audit: store, log: log, flags: store, intake: intake, orchestrator: orchestrator,
+            identity: identity,
             board: board, rate: MessageRate(perMinute: settings.messagesPerMinute),
             assets: try AssetCatalog(folder: settings.frontend), about: about, patience: settings.wait,
             cookieName: "__session_\(settings.port)")

@@ -41,12 +41,25 @@ package enum Access: String, Sendable {
 }
 
 /// Everything that can be asked for. No route exists without one of these, and none of these without a row in the table.
+/// The texts stand in the audit trail for years: give new rights new ones, and leave the old.
 package enum Right: String, Sendable, CaseIterable {
-    case useApp, readHealth, readConfiguration, signInForDevelopment
-    case readSelf, listOwnCases, openCase
-    case readCase, readMessages, followCase
-    case ask, stopReply, retryReply
-    case acceptCase, releaseCase
+    case useApp = "use_app"
+    case readHealth = "read_health"
+    case readConfiguration = "read_configuration"
+    case signInForDevelopment = "sign_in_for_development"
+
+    case readSelf = "read_self"
+    case listOwnCases = "list_own_cases"
+    case openCase = "open_case"
+
+    case readCase = "read_case"
+    case readMessages = "read_messages"
+    case followCase = "follow_case"
+    case ask
+    case stopReply = "stop_reply"
+    case retryReply = "retry_reply"
+    case acceptCase = "accept_case"
+    case releaseCase = "release_case"
 
     /// The one table. Pure: what a token says and what the store holds come in as `Asker`.
     package func access(of asker: Asker) -> Access {
