@@ -128,4 +128,20 @@ struct `The audit trail` {
             #expect(try await store.auditRows(AuditQuery()).count == 5)
         }
     }
+
+    @Test func `begins empty in a database that was there before it`() async throws {
+        let database = try SQLiteDatabase(path: nil)
+        try await database.write { session in
+            try session.run("CREATE TABLE schema_steps (number BIGINT PRIMARY KEY)", [])
+            for statement in Migrations.all[0].statements { try session.run(statement, []) }
+            try session.run("INSERT INTO schema_steps (number) VALUES (1)", [])
+        }
+        let store = SQLStore(database)
+        try await store.save(Cast.amina)
+        #expect(try await store.migrate() == Array(2...SQLStore.newestSchema))
+        #expect(try await store.person(Cast.amina.id) == Cast.amina)
+        #expect(try await store.auditHead() == AuditHead.none)
+        #expect(try await store.record(entry(1)).number == 1)
+        #expect(try await store.verify().fault == nil)
+    }
 }
