@@ -83,7 +83,9 @@ if slice == "all" {
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ]
     targets += [
-        care("CareStore", ["CareDesk", "CareLog", "CareDomain", product("GRDB", "GRDB.swift")]),
+        care(
+            "CareStore",
+            ["CareDesk", "CareLog", "CareDomain", product("GRDB", "GRDB.swift"), product("Crypto", "swift-crypto")]),
         care(
             "CareWeb",
             [

@@ -1,3 +1,5 @@
+import CareDesk
+
 /// The schema's history: numbered, forward only, each in a transaction of its own. Written for SQLite and PostgreSQL
 /// alike: TEXT and BIGINT only, times in milliseconds.
 enum Migrations {
@@ -58,8 +60,25 @@ enum Migrations {
                 "CREATE TABLE flags (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
                 "CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
             ]),
+        Step(
+            number: 2,
+            statements: [
+                // No foreign keys: what was asked for and was not there is a row as well, and a row outlives its case.
+                """
+                CREATE TABLE audit (
+                  number BIGINT NOT NULL PRIMARY KEY, happened_at BIGINT NOT NULL, person_id TEXT NOT NULL,
+                  session_id TEXT, verb TEXT NOT NULL, case_id TEXT, patient_id TEXT, outcome TEXT NOT NULL,
+                  request_id TEXT NOT NULL, hash TEXT NOT NULL)
+                """,
+                "CREATE INDEX audit_by_case ON audit (case_id, number)",
+                "CREATE INDEX audit_by_person ON audit (person_id, number)",
+                "CREATE INDEX audit_by_time ON audit (happened_at)",
+                // One row, locked while a row of the trail is added: the number and the hash of the last one.
+                "CREATE TABLE audit_chain (name TEXT PRIMARY KEY, number BIGINT NOT NULL, head TEXT NOT NULL)",
+                "INSERT INTO audit_chain (name, number, head) VALUES ('staff', 0, '\(AuditHead.none.hash)')",
+            ]),
         // Which coordinator has the case; the name beside it is what patients read.
-        Step(number: 2, statements: ["ALTER TABLE cases ADD COLUMN handling_person TEXT"]),
+        Step(number: 3, statements: ["ALTER TABLE cases ADD COLUMN handling_person TEXT"]),
     ]
 
     /// Brings the schema up to date and returns the steps it took. Refuses a schema from the future rather than

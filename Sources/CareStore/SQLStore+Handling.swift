@@ -37,17 +37,21 @@ extension SQLStore {
             try session.handle(
                 found, Handling(state: .coordinator, version: version, by: takeover.person.name),
                 person: takeover.person, fence: try session.takeoverFence(of: found.id, version), at: takeover.at)
+            if let entry = takeover.audit { _ = try session.add(entry) }
             return .changed(try session.changed(found.id, at: takeover.at))
         }
     }
 
-    package func release(_ caseID: CaseID, by person: Person, at now: Moment) async throws -> HandlingOutcome {
+    package func release(
+        _ caseID: CaseID, by person: Person, at now: Moment, noting entry: AuditEntry?
+    ) async throws -> HandlingOutcome {
         try await database.write { session in
             guard try session.lock(caseID), let found = try session.careCase(caseID) else { return .noSuchCase }
             guard found.handling.state == .coordinator else { return .notTaken(found) }
             try session.handle(
                 found, Handling(state: .ai, version: found.handling.version + 1, by: person.name), person: nil,
                 fence: nil, at: now)
+            if let entry { _ = try session.add(entry) }
             return .changed(try session.changed(caseID, at: now))
         }
     }

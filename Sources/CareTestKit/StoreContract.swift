@@ -4,7 +4,7 @@ import CareLog
 
 /// What every store must do, as checks that throw a sentence. SQLite runs all of them, PostgreSQL will.
 package struct StoreContract: Sendable {
-    package typealias Store = any CaseStore & Flags
+    package typealias Store = any CaseStore & Flags & AuditTrail
     package typealias Check = @Sendable (Store) async throws -> Void
     package static let all: [(name: String, check: Check)] = [
         ("opening a case twice with one key gives one case", opensOnce),
@@ -23,6 +23,9 @@ package struct StoreContract: Sendable {
         ("a takeover that a newer reply outran is tried again", outrunTakeovers),
         ("history pages backwards without holes", pages),
         ("another patient's case is not there", others),
+        ("audit rows are numbered densely and chained, whoever writes at the same time", auditsInOneChain),
+        ("audit rows are found by case, person and time, the newest that fit", auditsFound),
+        ("a noted head tells the same trail from another", auditsNoted),
         ("a secret is made once; flags go back to their defaults", smallThings),
     ]
 
@@ -334,15 +337,16 @@ package struct StoreContract: Sendable {
         guard case .stored(_, nil) = try await say("3", key: "3", in: careCase, store) else {
             throw EventLogContract.Broken(description: "the AI was to answer what was for a person")
         }
-        guard case .changed(let released) = try await store.release(careCase.id, by: Cast.priya, at: now) else {
+        guard case .changed(let released) = try await store.release(careCase.id, by: Cast.priya, at: now, noting: nil)
+        else {
             throw EventLogContract.Broken(description: "not released")
         }
         try expect(released.handling.state == .ai && released.handling.version == 2, "\(released.handling)")
-        let twice = try await store.release(careCase.id, by: Cast.priya, at: now)
+        let twice = try await store.release(careCase.id, by: Cast.priya, at: now, noting: nil)
         try expect(twice == .notTaken(released), "\(twice)")
         let next = try await start(try await ask("4", in: careCase, store), store)
         try expect(next.fence.takeover == 1, "a release does not move the fence: \(next.fence)")
-        let nowhere = try await store.release(.new(), by: Cast.priya, at: now)
+        let nowhere = try await store.release(.new(), by: Cast.priya, at: now, noting: nil)
         try expect(nowhere == .noSuchCase, "\(nowhere)")
         try expect(try await store.fenceOff(.new()) == nil, "a fence of no case")
     }
@@ -410,5 +414,85 @@ package struct StoreContract: Sendable {
         try expect(try await store.people() == [Cast.amina], "one Amina")
         try expect(try await store.person(Cast.tom.id) == nil, "no Tom")
         try expect(await store.isHealthy(), "it answers")
+    }
+
+    // MARK: Audit
+
+    private static func entry(
+        _ number: Int = 0, by person: Person = Cast.priya, about caseID: CaseID? = Cast.id("case"),
+        _ outcome: AuditEntry.Outcome = .allowed
+    ) -> AuditEntry {
+        AuditEntry(
+            at: now + .seconds(number), person: person.id, session: number.isMultiple(of: 2) ? Cast.id("sess") : nil,
+            right: .readCase, caseID: caseID, patientID: Cast.amina.id, outcome: outcome, request: "request-\(number)")
+    }
+
+    private static func auditsInOneChain(_ store: Store) async throws {
+        try expect(try await store.auditHead() == AuditHead.none, "an empty trail does not begin at none")
+        try expect(try await store.verify().fault == nil, "an empty trail is not whole")
+        let hashes = try await withThrowingTaskGroup(of: String.self) { group in
+            for number in 1...20 { group.addTask { try await store.record(entry(number)).hash } }
+            return try await group.reduce(into: Set<String>()) { $0.insert($1) }
+        }
+        let rows = try await store.auditRows(AuditQuery())
+        try expect(rows.map(\.number) == Array(1...20), "the numbers are \(rows.map(\.number))")
+        try expect(Set(rows.map(\.hash)) == hashes && hashes.count == 20, "what was returned is not what stands")
+        try expect(Set(rows.map(\.request)).count == 20, "a row is missing")
+        // Pages of seven: the last one is not full; of five: the last one is.
+        for page in [1, 5, 7, 20, 21] {
+            let (head, fault) = try await store.verify(page: page)
+            try expect(fault == nil, "\(String(describing: fault)) in pages of \(page)")
+            try expect(head == AuditHead(number: 20, hash: rows.last?.hash ?? ""), "the head is \(head)")
+        }
+        let (count, head) = try await store.auditCount()
+        try expect(count == 20 && head?.number == 20, "it counts \(count)")
+        try expect(
+            store.digest(Array("abc".utf8)) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            "the digest is not SHA-256")
+    }
+
+    private static func auditsFound(_ store: Store) async throws {
+        let other: CaseID = Cast.id("other")
+        for number in 1...6 {
+            try await store.record(
+                entry(
+                    number, by: number < 5 ? Cast.priya : Cast.tom, about: number.isMultiple(of: 2) ? other : nil,
+                    number == 6 ? .notFound : .allowed))
+        }
+        func found(_ query: AuditQuery) async throws -> [Int] { try await store.auditRows(query).map(\.number) }
+        for (query, numbers) in [
+            (AuditQuery(), [1, 2, 3, 4, 5, 6]), (AuditQuery(limit: 2), [5, 6]), (AuditQuery(caseID: other), [2, 4, 6]),
+            (AuditQuery(person: Cast.tom.id), [5, 6]), (AuditQuery(caseID: other, person: Cast.tom.id), [6]),
+            (AuditQuery(since: now + .seconds(3)), [3, 4, 5, 6]),
+            (AuditQuery(caseID: other, person: Cast.priya.id, since: now + .seconds(3), limit: 1), [4]),
+            (AuditQuery(person: Cast.amina.id), []), (AuditQuery(limit: 0), [6]),
+        ] {
+            let rows = try await found(query)
+            try expect(rows == numbers, "\(query) found \(rows), not \(numbers)")
+        }
+        let last = try await store.auditRows(AuditQuery(limit: 1)).first
+        try expect(
+            last?.person == "tom" && last?.verb == "read_case" && last?.outcome == "not_found"
+                && last?.session == "sess" && last?.caseID == "other" && last?.patientID == "amina"
+                && last?.request == "request-6" && last?.at == now + .seconds(6),
+            "it is \(String(describing: last))")
+    }
+
+    private static func auditsNoted(_ store: Store) async throws {
+        var heads = [AuditHead.none]
+        for number in 1...5 {
+            let row = try await store.record(entry(number))
+            heads.append(AuditHead(number: row.number, hash: row.hash))
+        }
+        for head in heads {
+            try expect(try await store.verify(noted: head, page: 2).fault == nil, "\(head) is not found again")
+        }
+        for (number, what) in [
+            (0, AuditFault.What.notAsNoted), (3, .notAsNoted), (5, .notAsNoted), (6, .endsEarly(head: 6)),
+        ] {
+            let noted = AuditHead(number: number, hash: String(repeating: "a", count: 64))
+            let fault = try await store.verify(noted: noted, page: 2).fault
+            try expect(fault == AuditFault(row: number, what: what), "\(String(describing: fault)) for \(noted)")
+        }
     }
 }

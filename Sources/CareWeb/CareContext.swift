@@ -1,3 +1,4 @@
+package import CareDesk
 package import CareDomain
 package import Hummingbird
 import NIOCore
@@ -7,6 +8,10 @@ package struct CareContext: RequestContext {
     package var coreContext: CoreRequestContextStorage
     /// Set by `IdentityMiddleware` on everything under /api/v1 that needs it.
     package var caller: Caller?
+    /// The case of the path, set by `Gate` once the caller has been let in to it.
+    var visited: CareCase?
+    /// Where staff was let in to a case: what a verb that changes it shall add to the audit trail in its transaction.
+    var change: AuditEntry?
 
     /// The connection the request came on.
     let channel: any Channel
@@ -22,6 +27,18 @@ package struct CareContext: RequestContext {
         return caller
     }
 
+    /// Who is here, and in which case; for handlers of routes whose right is about a case.
+    func visit() throws(Problem) -> (Caller, CareCase) {
+        guard let visited else { throw .notFound }
+        return (try required(), visited)
+    }
+
+    /// The row of the audit trail that belongs into the transaction of a change by staff. Without one there is no change.
+    func noted() throws(Problem) -> AuditEntry {
+        guard let change else { throw .coordinatorsOnly }
+        return change
+    }
+
     func id<Subject>(_ name: String, of _: Identifier<Subject>.Type = Identifier<Subject>.self) throws(Problem)
         -> Identifier<Subject>
     {
@@ -34,10 +51,13 @@ package struct CareContext: RequestContext {
 package struct Caller: Sendable, Hashable {
     package var person: Person
     package var expiresAt: Moment
+    /// The sign-in the token belongs to, for the audit trail.
+    package var session: SessionID?
 
-    package init(person: Person, expiresAt: Moment) {
+    package init(person: Person, expiresAt: Moment, session: SessionID? = nil) {
         self.person = person
         self.expiresAt = expiresAt
+        self.session = session
     }
 
     var audience: Audience { person.role == .coordinator ? .staff : .everyone }

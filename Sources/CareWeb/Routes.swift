@@ -1,12 +1,13 @@
 package import CareDesk
 package import CareLog
-import HTTPTypes
 package import Hummingbird
 package import Logging
 
-/// The whole URL map. What a path does not list answers 405 with `Allow`, what is not here 404.
+/// The whole URL map, each line with the right it needs. What a path does not list answers 405 with `Allow`, what is not
+/// here 404.
 package struct Routes: Sendable {
     let store: any CaseStore
+    let audit: any AuditTrail
     let log: any EventLog
     let flags: any Flags
     let intake: Intake
@@ -21,12 +22,13 @@ package struct Routes: Sendable {
     let cookieName: String
 
     package init(
-        store: any CaseStore, log: any EventLog, flags: any Flags, intake: Intake, orchestrator: ReplyOrchestrator,
-        handover: Handover, identity: DevelopmentIdentity, board: StreamBoard, rate: MessageRate, assets: AssetCatalog,
-        about: About,
+        store: any CaseStore, audit: any AuditTrail, log: any EventLog, flags: any Flags, intake: Intake,
+        orchestrator: ReplyOrchestrator, handover: Handover, identity: DevelopmentIdentity, board: StreamBoard,
+        rate: MessageRate, assets: AssetCatalog, about: About,
         patience: Duration, cookieName: String
     ) {
         self.store = store
+        self.audit = audit
         self.log = log
         self.flags = flags
         self.intake = intake
@@ -44,64 +46,45 @@ package struct Routes: Sendable {
     package func router(logger: Logger) -> Router<CareContext> {
         let router = Router(context: CareContext.self)
         router.add(middleware: ProblemMiddleware(logger: logger))
-
-        let reader = CaseReader(store: store, log: log)
-        let access = CaseAccess(store: store)
-        let operation = OperationRoutes(about: about, store: store, log: log, flags: flags, board: board)
-        let signIn = SignInRoutes(identity: identity, store: store, cookieName: cookieName)
-        let cases = CaseRoutes(cases: access, intake: intake, reader: reader)
-        let replies = ReplyRoutes(
-            cases: access, intake: intake, reader: reader, orchestrator: orchestrator, rate: rate, patience: patience)
-        let handling = HandlingRoutes(cases: access, handover: handover)
-        let streams = StreamRoutes(cases: access, log: log, flags: flags, board: board)
-
-        router.at("/", [.get: assets.index])
-        router.at("/assets/{hash}/**", [.get: assets.asset])
-        router.at("/health", [.get: operation.health])
-        router.at("/ready", [.get: operation.ready])
-        router.at("/dev/people", [.get: signIn.people])
-        router.at("/dev/sign-in", [.get: assets.index, .post: signIn.signIn])
-        router.at("/api/v1/config", [.get: operation.config])
-
-        let api = router.group("/api/v1").add(
-            middleware: IdentityMiddleware(verifier: identity, cookieName: cookieName))
-        api.at("me", [.get: operation.me])
-        api.at("cases", [.get: cases.list, .post: cases.open])
-        api.at("cases/{case}", [.get: cases.snapshot])
-        api.at("cases/{case}/messages", [.get: cases.messages])
-        api.at("cases/{case}/chat", [.post: replies.ask])
-        api.at("cases/{case}/replies/{reply}/stop", [.post: replies.stop])
-        api.at("cases/{case}/replies/{reply}/retry", [.post: replies.retry])
-        api.at("cases/{case}/accept", [.post: handling.accept])
-        api.at("cases/{case}/release", [.post: handling.release])
-        api.at("cases/{case}/events", [.get: streams.events])
-        api.at("cases/{case}/chat/stream", [.get: streams.chat])
-        api.at("cases/{case}/messages/stream", [.get: streams.messages])
+        router.add(
+            map, gate: Gate(store: store, audit: audit, logger: logger),
+            identity: IdentityMiddleware(verifier: identity, cookieName: cookieName))
         return router
     }
-}
 
-extension RouterMethods where Context == CareContext {
-    /// The registered methods (RFC 9110 §9, RFC 5789, QUERY) that a client may try; any other is answered 404.
-    private static var known: [HTTPRequest.Method] {
-        [.get, .head, .post, .put, .patch, .delete, .options, .trace, .connect]
-            + [HTTPRequest.Method("QUERY")].compactMap(\.self)
-    }
+    package var map: [Route] {
+        let reader = CaseReader(store: store, log: log)
+        let operation = OperationRoutes(about: about, store: store, log: log, flags: flags, board: board)
+        let signIn = SignInRoutes(identity: identity, store: store, cookieName: cookieName)
+        let cases = CaseRoutes(store: store, intake: intake, reader: reader)
+        let replies = ReplyRoutes(
+            store: store, intake: intake, reader: reader, orchestrator: orchestrator, rate: rate, patience: patience)
+        let handling = HandlingRoutes(handover: handover)
+        let streams = StreamRoutes(log: log, flags: flags, board: board)
 
-    typealias Handler = @Sendable (Request, CareContext) async throws -> Response
+        return [
+            .get("/", .useApp, assets.index),
+            .get("/assets/{hash}/**", .useApp, assets.asset),
+            .get("/health", .readHealth, operation.health),
+            .get("/ready", .readHealth, operation.ready),
+            .get("/dev/people", .signInForDevelopment, signIn.people),
+            .get("/dev/sign-in", .useApp, assets.index),
+            .post("/dev/sign-in", .signInForDevelopment, signIn.signIn),
+            .get("/api/v1/config", .readConfiguration, operation.config),
 
-    /// One path and what each method does there; the other methods say which ones do. Whatever answers GET answers HEAD
-    /// (RFC 9110 §9.1): monitors and proxies ask that way.
-    func at(_ path: RouterPath, _ handlers: [HTTPRequest.Method: Handler]) {
-        var handlers = handlers
-        if let get = handlers[.get] { handlers[.head] = { try await get($0, $1).createHeadResponse() } }
-        let allow = handlers.keys.sorted { $0.rawValue < $1.rawValue }
-        for method in Self.known {
-            if let handler = handlers[method] {
-                on(path, method: method, use: handler)
-            } else {
-                on(path, method: method) { _, _ -> Response in throw Problem.methodNotAllowed(allow) }
-            }
-        }
+            .get("/api/v1/me", .readSelf, operation.me),
+            .get("/api/v1/cases", .listOwnCases, cases.list),
+            .post("/api/v1/cases", .openCase, cases.open),
+            .get("/api/v1/cases/{case}", .readCase, cases.snapshot),
+            .get("/api/v1/cases/{case}/messages", .readMessages, cases.messages),
+            .post("/api/v1/cases/{case}/chat", .ask, replies.ask),
+            .post("/api/v1/cases/{case}/replies/{reply}/stop", .stopReply, replies.stop),
+            .post("/api/v1/cases/{case}/replies/{reply}/retry", .retryReply, replies.retry),
+            .post("/api/v1/cases/{case}/accept", .acceptCase, handling.accept),
+            .post("/api/v1/cases/{case}/release", .releaseCase, handling.release),
+            .get("/api/v1/cases/{case}/events", .followCase, streams.events),
+            .get("/api/v1/cases/{case}/chat/stream", .followCase, streams.chat),
+            .get("/api/v1/cases/{case}/messages/stream", .followCase, streams.messages),
+        ]
     }
 }

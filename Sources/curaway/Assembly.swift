@@ -131,13 +131,8 @@ struct Assembly: Sendable {
     func serve(
         signals: [UnixSignal] = [.sigterm, .sigint], onRunning: @escaping @Sendable (Int) async -> Void
     ) async throws {
-        let routes = Routes(
-            store: store, log: log, flags: store, intake: intake, orchestrator: orchestrator, handover: handover,
-            identity: identity, board: board, rate: MessageRate(perMinute: settings.messagesPerMinute),
-            assets: try AssetCatalog(folder: settings.frontend), about: about, patience: settings.wait,
-            cookieName: "__session_\(settings.port)")
         var application = Application(
-            router: routes.router(logger: logger),
+            router: try routes().router(logger: logger),
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port), serverName: nil, backlog: 4_096),
             onServerRunning: { await onRunning($0.localAddress?.port ?? 0) }, logger: logger)
@@ -156,6 +151,15 @@ struct Assembly: Sendable {
             throw error
         }
         try await client.shutdown()
+    }
+
+    func routes() throws -> Routes {
+        Routes(
+            store: store, audit: store, log: log, flags: store, intake: intake, orchestrator: orchestrator,
+            handover: handover, identity: identity, board: board,
+            rate: MessageRate(perMinute: settings.messagesPerMinute),
+            assets: try AssetCatalog(folder: settings.frontend), about: about, patience: settings.wait,
+            cookieName: "__session_\(settings.port)")
     }
 
     var about: About {

@@ -17,7 +17,9 @@ struct Curaway: AsyncParsableCommand {
             See what is configured and what answers:   curaway check
             """,
         version: version,
-        subcommands: [Serve.self, Migrate.self, FlagCommand.self, Token.self, Check.self, Version.self])
+        subcommands: [
+            Serve.self, Migrate.self, FlagCommand.self, AuditCommand.self, Token.self, Check.self, Version.self,
+        ])
 }
 
 /// The options that say where the product's things are: shared by every subcommand.

@@ -79,6 +79,11 @@ struct `A person` {
             #expect(refused.body["detail"].text.contains(Cast.priya.name))
             #expect(try await other.send("POST", path + "/release").status == 200, "a colleague may give it back")
             #expect(try await other.send("POST", path + "/accept").status == 200)
+            let trail = try await server.assembly.store.auditPage(after: nil, limit: 100).rows.compactMap(\.self)
+            let done = trail.filter { $0.outcome == "done" }.map { "\($0.person) \($0.verb)" }
+            let (one, two) = (Cast.priya.id.rawValue, omar.id.rawValue)
+            #expect(done == ["\(one) accept_case", "\(two) release_case", "\(two) accept_case"])
+            #expect(trail.count { $0.outcome == "allowed" } == 6, "every try is seen, changed or not")
         }
     }
 

@@ -170,13 +170,13 @@ struct `The program` {
 }
 
 /// The built program with a data folder of its own, for the length of a closure.
-private func withProgram(_ body: (Program) async throws -> Void) async throws {
+func withProgram(_ body: (Program) async throws -> Void) async throws {
     let program = Program()
     defer { try? FileManager.default.removeItem(at: program.data) }
     try await body(program)
 }
 
-private struct Program: Sendable {
+struct Program: Sendable {
     let data = FileManager.default.temporaryDirectory.appendingPathComponent("curaway-program-\(UUID())")
 
     struct Outcome: Sendable {

@@ -38,13 +38,16 @@ package struct Handover: Sendable {
         self.report = report
     }
 
-    /// Takes the case over for a coordinator. Again by the same one it changes nothing.
-    package func accept(_ careCase: CareCase, for person: Person) async throws -> HandlingOutcome {
+    /// Takes the case over for a coordinator. Again by the same one it changes nothing. `entry` stands in the audit trail
+    /// if and only if something changed.
+    package func accept(
+        _ careCase: CareCase, for person: Person, noting entry: AuditEntry
+    ) async throws -> HandlingOutcome {
         for attempt in 1...Self.tries {
             guard let fence = try await store.fenceOff(careCase.id) else { return .noSuchCase }
             let takeover = Takeover(
                 caseID: careCase.id, person: person, fencedOff: fence, shown: await shown(in: careCase, under: fence),
-                isLastTry: attempt == Self.tries, at: time.now())
+                isLastTry: attempt == Self.tries, at: time.now(), audit: entry)
             let outcome = try await store.takeOver(takeover)
             if outcome == .raced { continue }
             if case .changed = outcome { orchestrator.hush(careCase.id) }
@@ -55,8 +58,10 @@ package struct Handover: Sendable {
     }
 
     /// Gives the case back to the AI. What the patient wrote meanwhile was for a person and is not answered by it.
-    package func release(_ careCase: CareCase, by person: Person) async throws -> HandlingOutcome {
-        let outcome = try await store.release(careCase.id, by: person, at: time.now())
+    package func release(
+        _ careCase: CareCase, by person: Person, noting entry: AuditEntry
+    ) async throws -> HandlingOutcome {
+        let outcome = try await store.release(careCase.id, by: person, at: time.now(), noting: entry)
         await publisher.publish(.patient(careCase.patientID))
         return outcome
     }
@@ -86,9 +91,12 @@ package struct Takeover: Sendable {
     /// Also when a newer reply has begun: it ends with what its checkpoint holds.
     package var isLastTry: Bool
     package var at: Moment
+    /// Goes into the audit trail with the change.
+    package var audit: AuditEntry?
 
     package init(
-        caseID: CaseID, person: Person, fencedOff: Fence, shown: ReplyFold? = nil, isLastTry: Bool = false, at: Moment
+        caseID: CaseID, person: Person, fencedOff: Fence, shown: ReplyFold? = nil, isLastTry: Bool = false, at: Moment,
+        audit: AuditEntry? = nil
     ) {
         self.caseID = caseID
         self.person = person
@@ -96,6 +104,7 @@ package struct Takeover: Sendable {
         self.shown = shown
         self.isLastTry = isLastTry
         self.at = at
+        self.audit = audit
     }
 }
 

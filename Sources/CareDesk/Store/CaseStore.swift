@@ -46,7 +46,9 @@ package protocol CaseStore: Sendable {
     func fenceOff(_ caseID: CaseID) async throws -> Fence?
     /// Ends what the AI says or was going to say, and gives the case to a person, in that order and at once.
     func takeOver(_ takeover: Takeover) async throws -> HandlingOutcome
-    func release(_ caseID: CaseID, by person: Person, at now: Moment) async throws -> HandlingOutcome
+    func release(
+        _ caseID: CaseID, by person: Person, at now: Moment, noting entry: AuditEntry?
+    ) async throws -> HandlingOutcome
     /// What the log must know to let a case's writer in.
     func fence(of caseID: CaseID) async throws -> Fence?
 

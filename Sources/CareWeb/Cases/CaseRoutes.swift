@@ -12,7 +12,7 @@ struct CaseRoutes {
     static let titleLimit = 120
     static let pageLimit = 200
 
-    let cases: CaseAccess
+    let store: any CaseStore
     let intake: Intake
     let reader: CaseReader
 
@@ -52,7 +52,7 @@ struct CaseRoutes {
     }
 
     func open(_ request: Request, _ context: CareContext) async throws -> Response {
-        let caller = try cases.patient(context)
+        let caller = try context.required()
         let body = try await JSON.read(Opening.self, from: request)
         let title = body.title.map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
         if let title, title.isEmpty || title.unicodeScalars.count > Self.titleLimit {
@@ -73,11 +73,11 @@ struct CaseRoutes {
     func list(_ request: Request, _ context: CareContext) async throws -> Response {
         let caller = try context.required()
         return try JSON.response(
-            Cases(cases: try await cases.store.cases(of: caller.person.id, limit: Self.listLimit)))
+            Cases(cases: try await store.cases(of: caller.person.id, limit: Self.listLimit)))
     }
 
     func snapshot(_ request: Request, _ context: CareContext) async throws -> Response {
-        let (caller, found) = try await cases.readable(context)
+        let (caller, found) = try context.visit()
         guard let snapshot = try await reader.snapshot(of: found, audience: caller.audience) else {
             throw Problem.notFound
         }
@@ -88,7 +88,7 @@ struct CaseRoutes {
     }
 
     func messages(_ request: Request, _ context: CareContext) async throws -> Response {
-        let (caller, found) = try await cases.readable(context)
+        let (caller, found) = try context.visit()
         let before = try number("before", in: request, 1...Int(Int32.max))
         let limit = try number("limit", in: request, 1...Self.pageLimit) ?? CaseReader.page
         let page = try await reader.page(of: found.id, before: before, limit: limit, audience: caller.audience)

@@ -4,17 +4,16 @@ import Hummingbird
 
 /// A coordinator takes a case over and gives it back.
 struct HandlingRoutes {
-    let cases: CaseAccess
     let handover: Handover
 
     func accept(_ request: Request, _ context: CareContext) async throws -> Response {
-        let (caller, found) = try await cases.handled(context)
-        return try answer(try await handover.accept(found, for: caller.person))
+        let (caller, found) = try context.visit()
+        return try answer(try await handover.accept(found, for: caller.person, noting: try context.noted()))
     }
 
     func release(_ request: Request, _ context: CareContext) async throws -> Response {
-        let (caller, found) = try await cases.handled(context)
-        return try answer(try await handover.release(found, by: caller.person))
+        let (caller, found) = try context.visit()
+        return try answer(try await handover.release(found, by: caller.person, noting: try context.noted()))
     }
 
     private func answer(_ outcome: HandlingOutcome) throws -> Response {

@@ -66,7 +66,9 @@ package struct DevelopmentIdentity: TokenVerifier {
         var person = known ?? Person(id: id, name: id.rawValue, role: role, language: .english)
         // The token decides what one may do, the store only knows the name.
         person.role = role
-        return Caller(person: person, expiresAt: Moment(milliseconds: Int64(claims.exp) * 1000))
+        return Caller(
+            person: person, expiresAt: Moment(milliseconds: Int64(claims.exp) * 1000),
+            session: SessionID(rawValue: claims.sid))
     }
 }
 

@@ -65,7 +65,10 @@ package struct Problem: Error, Sendable, Equatable {
             headers[.wwwAuthenticate] = code == "token_expired" ? #"Bearer error="invalid_token""# : "Bearer"
         }
         if !allow.isEmpty { headers[.allow] = allow.map(\.rawValue).joined(separator: ", ") }
-        let bytes = (try? JSONEncoder().encode(body)) ?? Data()
+        let encoder = JSONEncoder()
+        // The same problem is the same bytes, whatever it was about.
+        encoder.outputFormatting = [.sortedKeys]
+        let bytes = (try? encoder.encode(body)) ?? Data()
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 }

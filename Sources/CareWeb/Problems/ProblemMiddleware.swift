@@ -27,6 +27,8 @@ struct ProblemMiddleware: RouterMiddleware {
             logger.error("request failed", metadata: ["error": "\(type(of: error))"])
             response = Problem(.internalServerError, "internal", "Something went wrong on our side.").response()
         }
+        // A problem has a body, and after a HEAD its bytes would be read as the beginning of the next answer.
+        if request.method == .head { response = response.createHeadResponse() }
         for (name, value) in Self.security where response.headers[name] == nil { response.headers[name] = value }
         return response
     }

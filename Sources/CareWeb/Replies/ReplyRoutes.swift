@@ -5,7 +5,7 @@ import Hummingbird
 
 /// Asking, stopping, asking again.
 struct ReplyRoutes {
-    let cases: CaseAccess
+    let store: any CaseStore
     let intake: Intake
     let reader: CaseReader
     let orchestrator: ReplyOrchestrator
@@ -34,7 +34,7 @@ struct ReplyRoutes {
     private struct Stopped: Encodable { var reply: ReplyState }
 
     func ask(_ request: Request, _ context: CareContext) async throws -> Response {
-        let (caller, found) = try await cases.own(context)
+        let (caller, found) = try context.visit()
         let question = try await JSON.read(Question.self, from: request)
         guard MessageID(rawValue: question.clientMessageID) != nil else {
             throw JSON.invalid(field: "client_message_id", "is not an id")
@@ -84,14 +84,14 @@ struct ReplyRoutes {
     }
 
     private func ownReply(_ context: CareContext) async throws -> Reply {
-        let (_, found) = try await cases.own(context)
+        let (_, found) = try context.visit()
         let id: ReplyID = try context.id("reply")
-        guard let reply = try await cases.store.reply(id), reply.caseID == found.id else { throw Problem.notFound }
+        guard let reply = try await store.reply(id), reply.caseID == found.id else { throw Problem.notFound }
         return reply
     }
 
     private func answer(_ message: Message, _ replyID: ReplyID?, respondAsync: Bool) async throws -> Response {
-        guard let replyID, let reply = try await cases.store.reply(replyID) else {
+        guard let replyID, let reply = try await store.reply(replyID) else {
             return try JSON.response(Answer(message: message, reply: nil))
         }
         if !respondAsync { try await wait(for: reply, atMost: patience) }
@@ -115,11 +115,11 @@ struct ReplyRoutes {
     }
 
     private func state(of id: ReplyID) async throws -> ReplyState {
-        guard let reply = try await cases.store.reply(id) else { throw Problem.notFound }
+        guard let reply = try await store.reply(id) else { throw Problem.notFound }
         var message: Message?
         if reply.state.isOver, let messageID = MessageID(rawValue: id.rawValue) {
             // An attempt that ended without a word left no message; an earlier attempt's is not its own.
-            message = try await cases.store.message(messageID).flatMap { $0.version == reply.attempt ? $0 : nil }
+            message = try await store.message(messageID).flatMap { $0.version == reply.attempt ? $0 : nil }
         }
         return ReplyState(reply: reply, message: message)
     }

@@ -6,7 +6,6 @@ import Hummingbird
 
 /// The three SSE views of a case.
 struct StreamRoutes {
-    let cases: CaseAccess
     let log: any EventLog
     let flags: any Flags
     let board: StreamBoard
@@ -26,7 +25,7 @@ struct StreamRoutes {
         guard request.headers[.transferEncoding] == nil, (request.headers[.contentLength] ?? "0") == "0" else {
             throw Problem(.badRequest, "invalid_field", "A stream is asked for without a body.", field: "body")
         }
-        let (caller, careCase) = try await cases.readable(context)
+        let (caller, careCase) = try context.visit()
         // The header wins: a browser's own reconnect repeats the old URL with the old ?cursor=.
         let from = try position(request.headers[.lastEventID] ?? request.uri.queryParameters["cursor"].map(String.init))
         let follower = try await log.follow(
