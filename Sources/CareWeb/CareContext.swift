@@ -34,10 +34,13 @@ package struct CareContext: RequestContext {
 package struct Caller: Sendable, Hashable {
     package var person: Person
     package var expiresAt: Moment
+    /// Somebody of the operator's staff who acts as this person, as the token says.
+    package var impersonator: String?
 
-    package init(person: Person, expiresAt: Moment) {
+    package init(person: Person, expiresAt: Moment, impersonator: String? = nil) {
         self.person = person
         self.expiresAt = expiresAt
+        self.impersonator = impersonator
     }
 
     var audience: Audience { person.role == .coordinator ? .staff : .everyone }

@@ -11,18 +11,17 @@ package struct Routes: Sendable {
     let flags: any Flags
     let intake: Intake
     let orchestrator: ReplyOrchestrator
-    let identity: DevelopmentIdentity
+    let identity: Identity
     let board: StreamBoard
     let rate: MessageRate
     let assets: AssetCatalog
     let about: About
     let patience: Duration
-    let cookieName: String
 
     package init(
         store: any CaseStore, log: any EventLog, flags: any Flags, intake: Intake, orchestrator: ReplyOrchestrator,
-        identity: DevelopmentIdentity, board: StreamBoard, rate: MessageRate, assets: AssetCatalog, about: About,
-        patience: Duration, cookieName: String
+        identity: Identity, board: StreamBoard, rate: MessageRate, assets: AssetCatalog, about: About,
+        patience: Duration
     ) {
         self.store = store
         self.log = log
@@ -35,17 +34,15 @@ package struct Routes: Sendable {
         self.assets = assets
         self.about = about
         self.patience = patience
-        self.cookieName = cookieName
     }
 
     package func router(logger: Logger) -> Router<CareContext> {
         let router = Router(context: CareContext.self)
-        router.add(middleware: ProblemMiddleware(logger: logger))
+        router.add(middleware: ProblemMiddleware(logger: logger, policy: ContentPolicy(identity: identity)))
 
         let reader = CaseReader(store: store, log: log)
         let access = CaseAccess(store: store)
         let operation = OperationRoutes(about: about, store: store, log: log, flags: flags, board: board)
-        let signIn = SignInRoutes(identity: identity, store: store, cookieName: cookieName)
         let cases = CaseRoutes(cases: access, intake: intake, reader: reader)
         let replies = ReplyRoutes(
             cases: access, intake: intake, reader: reader, orchestrator: orchestrator, rate: rate, patience: patience)
@@ -55,12 +52,15 @@ package struct Routes: Sendable {
         router.at("/assets/{hash}/**", [.get: assets.asset])
         router.at("/health", [.get: operation.health])
         router.at("/ready", [.get: operation.ready])
-        router.at("/dev/people", [.get: signIn.people])
-        router.at("/dev/sign-in", [.get: assets.index, .post: signIn.signIn])
+        if case .development(let development, let cookieName) = identity {
+            let signIn = SignInRoutes(identity: development, store: store, cookieName: cookieName)
+            router.at("/dev/people", [.get: signIn.people])
+            router.at("/dev/sign-in", [.get: assets.index, .post: signIn.signIn])
+        }
         router.at("/api/v1/config", [.get: operation.config])
 
         let api = router.group("/api/v1").add(
-            middleware: IdentityMiddleware(verifier: identity, cookieName: cookieName))
+            middleware: IdentityMiddleware(verifier: identity, cookie: identity.cookie))
         api.at("me", [.get: operation.me])
         api.at("cases", [.get: cases.list, .post: cases.open])
         api.at("cases/{case}", [.get: cases.snapshot])

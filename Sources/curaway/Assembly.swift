@@ -19,7 +19,7 @@ struct Assembly: Sendable {
     let log: MemoryEventLog
     let board: StreamBoard
     let orchestrator: ReplyOrchestrator
-    let identity: DevelopmentIdentity
+    let identity: Identity
     let intake: Intake
     private let client: HTTPClient
     private let publisher: FactPublisher
@@ -30,7 +30,14 @@ struct Assembly: Sendable {
         _ settings: Settings, logger: Logger, model: (any LanguageModel)? = nil
     ) async throws -> Assembly {
         let store = try await openStore(settings)
-        return try await Assembly(settings, store: store, logger: logger, model: model)
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .models())
+        do {
+            return try await Assembly(settings, store: store, client: client, logger: logger, model: model)
+        } catch {
+            // A setting found wrong only now must end in its sentence, not in the client's complaint about being left.
+            try await client.shutdown()
+            throw error
+        }
     }
 
     /// For commands that are about a server's data: a mistyped folder must not become a new, empty one.
@@ -60,7 +67,9 @@ struct Assembly: Sendable {
         return store
     }
 
-    private init(_ settings: Settings, store: SQLStore, logger: Logger, model: (any LanguageModel)?) async throws {
+    private init(
+        _ settings: Settings, store: SQLStore, client: HTTPClient, logger: Logger, model: (any LanguageModel)?
+    ) async throws {
         self.settings = settings
         self.logger = logger
         self.store = store
@@ -72,7 +81,7 @@ struct Assembly: Sendable {
         limits.topics = settings.logTopics
         log = MemoryEventLog(limits: limits)
         publisher = FactPublisher(store: store, log: log, report: report)
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .models())
+        self.client = client
         var replies = ReplyOrchestrator.Settings()
         replies.lease = settings.lease
         replies.checkpoint = settings.checkpoint
@@ -91,13 +100,41 @@ struct Assembly: Sendable {
         intake.contact = settings.contact
         self.intake = Intake(
             store: store, publisher: publisher, orchestrator: orchestrator, flags: store, settings: intake)
-        identity = try await DevelopmentIdentity(store: store, lifetime: settings.tokenLifetime)
+        identity = try await Self.identity(settings, store: store, client: client) { logger.notice("\($0)") }
         var streams = StreamBoard.Settings()
         streams.heartbeat = settings.heartbeat
         streams.authorised = settings.streamAuthorised
         streams.perPerson = settings.streamsPerPerson
         streams.spread = settings.drain
         board = StreamBoard(settings: streams)
+    }
+
+    static func identity(
+        _ settings: Settings, store: SQLStore, client: HTTPClient, report: @escaping @Sendable (String) -> Void
+    ) async throws -> Identity {
+        switch settings.identity {
+        case .development:
+            return .development(
+                try await DevelopmentIdentity(
+                    store: store, lifetime: settings.tokenLifetime, language: settings.language),
+                cookieName: "__session_\(settings.port)")
+        case .clerk(let instance, pem: nil):
+            let published = PublishedKeys(client: client, url: instance.keysURL)
+            return .clerk(
+                ClerkIdentity(
+                    instance, keys: KeySet(fetch: { try await published.fetch() }), store: store,
+                    language: settings.language, refusals: RefusalLog(report: report)))
+        case .clerk(let instance, let pem?):
+            do {
+                return .clerk(
+                    try await ClerkIdentity(
+                        instance, pem: pem, store: store, language: settings.language,
+                        refusals: RefusalLog(report: report)))
+            } catch {
+                throw SettingError(
+                    name: "clerk.pem", value: "", why: "it is not a public RSA key of 2,048 bits or more in PEM")
+            }
+        }
     }
 
     /// The setting alone decides; a key that happens to be in the environment changes nothing.
@@ -131,13 +168,18 @@ struct Assembly: Sendable {
         let routes = Routes(
             store: store, log: log, flags: store, intake: intake, orchestrator: orchestrator, identity: identity,
             board: board, rate: MessageRate(perMinute: settings.messagesPerMinute),
-            assets: try AssetCatalog(folder: settings.frontend), about: about, patience: settings.wait,
-            cookieName: "__session_\(settings.port)")
+            assets: try AssetCatalog(folder: settings.frontend), about: about, patience: settings.wait)
         var application = Application(
             router: routes.router(logger: logger),
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port), serverName: nil, backlog: 4_096),
             onServerRunning: { await onRunning($0.localAddress?.port ?? 0) }, logger: logger)
+        if case .clerk(let clerk) = identity, let keys = clerk.published {
+            // Without keys the start goes on: whoever comes is told 503, and they are asked for again.
+            application.beforeServerStarts { [logger] in
+                if await !keys.warm() { logger.warning("the identity provider's keys could not be fetched yet") }
+            }
+        }
         application.addServices(OrchestratorService(orchestrator: orchestrator))
         // In dependency order; shutdown runs backwards: first the streams are told goodbye, then the server waits for the
         // requests in progress, then the replies are drained. The other way round the server would wait for streams.
@@ -157,7 +199,7 @@ struct Assembly: Sendable {
 
     var about: About {
         About(
-            version: Curaway.version, identity: "development",
+            version: Curaway.version, identity: identity,
             model: Message.Author(rawValue: settings.model.rawValue) ?? .guide,
             isDemonstration: settings.modelIsDemonstration, contact: settings.contact,
             defaultLanguage: settings.language, messageLimit: settings.messageCharacters)

@@ -7,6 +7,7 @@ struct ProblemMiddleware: RouterMiddleware {
     typealias Context = CareContext
 
     let logger: Logger
+    let policy: ContentPolicy
 
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
@@ -27,17 +28,14 @@ struct ProblemMiddleware: RouterMiddleware {
             logger.error("request failed", metadata: ["error": "\(type(of: error))"])
             response = Problem(.internalServerError, "internal", "Something went wrong on our side.").response()
         }
+        if response.headers[.contentSecurityPolicy] == nil {
+            response.headers[.contentSecurityPolicy] = policy.header
+        }
         for (name, value) in Self.security where response.headers[name] == nil { response.headers[name] = value }
         return response
     }
 
-    /// No inline script, no foreign source, no framing; Trusted Types on, with no policy allowed at all.
     private static let security: [(HTTPField.Name, String)] = [
-        (
-            .contentSecurityPolicy,
-            "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-                + "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-        ),
         (.xContentTypeOptions, "nosniff"),
         (.named("Referrer-Policy"), "no-referrer"),
         (.named("Cross-Origin-Opener-Policy"), "same-origin"),
