@@ -13,6 +13,7 @@ package struct Routes: Sendable {
     let orchestrator: ReplyOrchestrator
     let identity: Identity
     let board: StreamBoard
+    let tickets: StreamTickets
     let rate: MessageRate
     let assets: AssetCatalog
     let about: About
@@ -20,7 +21,8 @@ package struct Routes: Sendable {
 
     package init(
         store: any CaseStore, log: any EventLog, flags: any Flags, intake: Intake, orchestrator: ReplyOrchestrator,
-        identity: Identity, board: StreamBoard, rate: MessageRate, assets: AssetCatalog, about: About,
+        identity: Identity, board: StreamBoard, tickets: StreamTickets, rate: MessageRate, assets: AssetCatalog,
+        about: About,
         patience: Duration
     ) {
         self.store = store
@@ -30,6 +32,7 @@ package struct Routes: Sendable {
         self.orchestrator = orchestrator
         self.identity = identity
         self.board = board
+        self.tickets = tickets
         self.rate = rate
         self.assets = assets
         self.about = about
@@ -68,9 +71,13 @@ package struct Routes: Sendable {
         api.at("cases/{case}/chat", [.post: replies.ask])
         api.at("cases/{case}/replies/{reply}/stop", [.post: replies.stop])
         api.at("cases/{case}/replies/{reply}/retry", [.post: replies.retry])
-        api.at("cases/{case}/events", [.get: streams.events])
-        api.at("cases/{case}/chat/stream", [.get: streams.chat])
-        api.at("cases/{case}/messages/stream", [.get: streams.messages])
+        api.at("stream-tickets", [.post: TicketRoutes(tickets: tickets).issue])
+
+        let live = router.group("/api/v1").add(
+            middleware: IdentityMiddleware(verifier: identity, cookie: identity.cookie, tickets: tickets))
+        live.at("cases/{case}/events", [.get: streams.events])
+        live.at("cases/{case}/chat/stream", [.get: streams.chat])
+        live.at("cases/{case}/messages/stream", [.get: streams.messages])
         return router
     }
 }

@@ -18,6 +18,7 @@ struct Assembly: Sendable {
     let store: SQLStore
     let log: MemoryEventLog
     let board: StreamBoard
+    let tickets: StreamTickets
     let orchestrator: ReplyOrchestrator
     let identity: Identity
     let intake: Intake
@@ -104,9 +105,15 @@ struct Assembly: Sendable {
         var streams = StreamBoard.Settings()
         streams.heartbeat = settings.heartbeat
         streams.authorised = settings.streamAuthorised
+        streams.staffGrace = settings.streamStaffGrace
         streams.perPerson = settings.streamsPerPerson
         streams.spread = settings.drain
         board = StreamBoard(settings: streams)
+        var tickets = TicketBook.Settings()
+        tickets.lifetime = settings.ticketLifetime
+        tickets.perPerson = settings.ticketsPerPerson
+        tickets.inAll = settings.ticketsInAll
+        self.tickets = StreamTickets(settings: tickets)
     }
 
     static func identity(
@@ -167,7 +174,7 @@ struct Assembly: Sendable {
     ) async throws {
         let routes = Routes(
             store: store, log: log, flags: store, intake: intake, orchestrator: orchestrator, identity: identity,
-            board: board, rate: MessageRate(perMinute: settings.messagesPerMinute),
+            board: board, tickets: tickets, rate: MessageRate(perMinute: settings.messagesPerMinute),
             assets: try AssetCatalog(folder: settings.frontend), about: about, patience: settings.wait)
         var application = Application(
             router: routes.router(logger: logger),

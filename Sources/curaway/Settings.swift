@@ -43,7 +43,11 @@ struct Settings: Sendable {
     var wait: Duration
     var heartbeat: Duration
     var streamAuthorised: Duration
+    var streamStaffGrace: Duration
     var streamsPerPerson: Int
+    var ticketLifetime: Duration
+    var ticketsPerPerson: Int
+    var ticketsInAll: Int
     var messagesPerMinute: Int
     var messageCharacters: Int
     var waitingMessages: Int
@@ -126,7 +130,11 @@ struct Settings: Sendable {
         wait = .seconds(try await source.number("wait.seconds", default: 50, 1...55))
         heartbeat = .seconds(try await source.number("heartbeat.seconds", default: 15, 1...30))
         streamAuthorised = .seconds(try await source.number("stream.authorisedSeconds", default: 600, 2...86_400))
+        streamStaffGrace = .seconds(try await source.number("stream.staffGraceSeconds", default: 15, 0...300))
         streamsPerPerson = try await source.number("streams.perPerson", default: 24, 1...10_000)
+        ticketLifetime = .seconds(try await source.number("ticket.seconds", default: 30, 1...300))
+        ticketsPerPerson = try await source.number("tickets.perPerson", default: 24, 1...10_000)
+        ticketsInAll = try await source.number("tickets.inAll", default: 10_000, 1...1_000_000)
         messagesPerMinute = try await source.number("messages.perMinute", default: 30, 1...1_000_000)
         messageCharacters = try await source.number("message.characters", default: 8_000, 1...15_000)
         waitingMessages = try await source.number("messages.waiting", default: 8, 1...100)

@@ -1,12 +1,15 @@
+import CareDomain
 import HTTPTypes
 import Hummingbird
 
-/// Finds the token (header before cookie), verifies it, and guards what a cookie alone may do.
+/// Finds the token (header, then ticket, then cookie), verifies it, and guards what a cookie alone may do.
 struct IdentityMiddleware: RouterMiddleware {
     typealias Context = CareContext
 
     let verifier: any TokenVerifier
     let cookie: SessionCookie
+    /// Where tickets are taken: on streams alone.
+    var tickets: StreamTickets?
 
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
@@ -24,6 +27,11 @@ struct IdentityMiddleware: RouterMiddleware {
             let parts = header.split(separator: " ", maxSplits: 1)
             guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw Problem.unauthenticated }
             return try await verifier.verify(String(parts[1]))
+        }
+        if let tickets, let ticket = request.uri.queryParameters["ticket"] {
+            let caseID = context.parameters.get("case").flatMap { CaseID(rawValue: $0) }
+            guard let caller = tickets.redeem(String(ticket), for: caseID) else { throw Problem.ticketInvalid }
+            return caller
         }
         let cookies = cookie.tokens(in: request.headers)
         guard !cookies.isEmpty else { throw Problem.unauthenticated }

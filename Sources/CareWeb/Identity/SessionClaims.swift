@@ -122,6 +122,7 @@ package struct ClaimsPolicy: Sendable {
 
     package struct Admission: Sendable, Equatable {
         package var id: PersonID
+        package var session: String
         package var role: Person.Role
         package var name: String?
         package var actor: String?
@@ -142,7 +143,8 @@ package struct ClaimsPolicy: Sendable {
             organization != nil && claims.organization?.id == organization
             && claims.organization?.role == Self.coordinatorRole
         return Admission(
-            id: id, role: isCoordinator ? .coordinator : .patient, name: claims.name.flatMap(Self.shown),
+            id: id, session: claims.session, role: isCoordinator ? .coordinator : .patient,
+            name: claims.name.flatMap(Self.shown),
             actor: claims.actor, expires: claims.expires)
     }
 
