@@ -154,6 +154,9 @@ struct SigningKey: Sendable {
         return "\(try encoder.encode(fields).base64URL).\(try encoder.encode(claims).base64URL)"
     }
 
+    /// A JWKS of this key alone.
+    func document() throws -> JSONValue { .object(["keys": .array([try published()])]) }
+
     /// The public half as a JWK.
     func published() throws -> JSONValue {
         let parts = try key.publicKey.getKeyPrimitives()

@@ -307,6 +307,17 @@ struct `With Clerk` {
         }
     }
 
+    @Test func `a document of keys has at most 65,536 bytes`() async throws {
+        try await withKeys { clerk, _, keys, _ in
+            let document = String(decoding: try JSONEncoder().encode(try SigningKey.shared.document()), as: UTF8.self)
+            for (bytes, isTaken) in [(65_537, false), (65_536, true)] {
+                let padding = String(repeating: " ", count: bytes - document.utf8.count)
+                clerk.become(.answers(status: .ok, body: document + padding))
+                #expect(await keys.warm() == isTaken, "\(bytes)")
+            }
+        }
+    }
+
     @Test func `a hundred people who come at once make one request for the keys`() async throws {
         try await withKeys { clerk, identity, _, _ in
             clerk.become(.silent)
