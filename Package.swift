@@ -133,6 +133,8 @@ if slice == "all" {
                 product("HTTPTypes", "swift-http-types"),
                 product("Subprocess", "swift-subprocess"),
                 product("SystemPackage", "swift-system"),
+                product("Crypto", "swift-crypto"),
+                product("CryptoExtras", "swift-crypto"),
             ]),
     ]
 }

@@ -16,10 +16,11 @@ customElements.define("curaway-cases", CaseList);
 customElements.define("curaway-sign-in", SignIn);
 customElements.define("curaway-app", Shell);
 
-const session = new Session(sessionStorage);
+// Fetched when it is needed: an installation without Clerk never is.
+const session = new Session(sessionStorage, async (config) => (await import("./wire/clerk.js")).openClerk(config));
 const api = new Api({
     fetch: (...request) => fetch(...request),
-    token: () => Promise.resolve(session.token),
+    token: (fresh) => session.token(fresh),
     refused: () => shell.refused(),
 });
 

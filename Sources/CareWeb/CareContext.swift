@@ -53,11 +53,14 @@ package struct Caller: Sendable, Hashable {
     package var expiresAt: Moment
     /// The sign-in the token belongs to, for the audit trail.
     package var session: SessionID?
+    /// Somebody of the operator's staff who acts as this person, as the token says.
+    package var impersonator: String?
 
-    package init(person: Person, expiresAt: Moment, session: SessionID? = nil) {
+    package init(person: Person, expiresAt: Moment, session: SessionID? = nil, impersonator: String? = nil) {
         self.person = person
         self.expiresAt = expiresAt
         self.session = session
+        self.impersonator = impersonator
     }
 
     var audience: Audience { person.role == .coordinator ? .staff : .everyone }

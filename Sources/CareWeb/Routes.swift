@@ -13,19 +13,18 @@ package struct Routes: Sendable {
     let intake: Intake
     let orchestrator: ReplyOrchestrator
     let handover: Handover
-    let identity: DevelopmentIdentity
+    let identity: Identity
     let board: StreamBoard
+    let tickets: StreamTickets
     let rate: MessageRate
     let assets: AssetCatalog
     let about: About
     let patience: Duration
-    let cookieName: String
 
     package init(
         store: any CaseStore, audit: any AuditTrail, log: any EventLog, flags: any Flags, intake: Intake,
-        orchestrator: ReplyOrchestrator, handover: Handover, identity: DevelopmentIdentity, board: StreamBoard,
-        rate: MessageRate, assets: AssetCatalog, about: About,
-        patience: Duration, cookieName: String
+        orchestrator: ReplyOrchestrator, handover: Handover, identity: Identity, board: StreamBoard,
+        tickets: StreamTickets, rate: MessageRate, assets: AssetCatalog, about: About, patience: Duration
     ) {
         self.store = store
         self.audit = audit
@@ -36,26 +35,25 @@ package struct Routes: Sendable {
         self.handover = handover
         self.identity = identity
         self.board = board
+        self.tickets = tickets
         self.rate = rate
         self.assets = assets
         self.about = about
         self.patience = patience
-        self.cookieName = cookieName
     }
 
     package func router(logger: Logger) -> Router<CareContext> {
         let router = Router(context: CareContext.self)
-        router.add(middleware: ProblemMiddleware(logger: logger))
+        router.add(middleware: ProblemMiddleware(logger: logger, policy: ContentPolicy(identity: identity)))
         router.add(
             map, gate: Gate(store: store, audit: audit, logger: logger),
-            identity: IdentityMiddleware(verifier: identity, cookieName: cookieName))
+            identity: IdentityMiddleware(verifier: identity, cookie: identity.cookie), tickets: tickets)
         return router
     }
 
     package var map: [Route] {
         let reader = CaseReader(store: store, log: log)
         let operation = OperationRoutes(about: about, store: store, log: log, flags: flags, board: board)
-        let signIn = SignInRoutes(identity: identity, store: store, cookieName: cookieName)
         let cases = CaseRoutes(store: store, intake: intake, reader: reader)
         let replies = ReplyRoutes(
             store: store, intake: intake, reader: reader, orchestrator: orchestrator, rate: rate, patience: patience)
@@ -67,9 +65,6 @@ package struct Routes: Sendable {
             .get("/assets/{hash}/**", .useApp, assets.asset),
             .get("/health", .readHealth, operation.health),
             .get("/ready", .readHealth, operation.ready),
-            .get("/dev/people", .signInForDevelopment, signIn.people),
-            .get("/dev/sign-in", .useApp, assets.index),
-            .post("/dev/sign-in", .signInForDevelopment, signIn.signIn),
             .get("/api/v1/config", .readConfiguration, operation.config),
 
             .get("/api/v1/me", .readSelf, operation.me),
@@ -85,6 +80,18 @@ package struct Routes: Sendable {
             .get("/api/v1/cases/{case}/events", .followCase, streams.events),
             .get("/api/v1/cases/{case}/chat/stream", .followCase, streams.chat),
             .get("/api/v1/cases/{case}/messages/stream", .followCase, streams.messages),
+            .post("/api/v1/stream-tickets", .takeTicket, TicketRoutes(tickets: tickets).issue),
+        ] + development
+    }
+
+    /// Signing in as anybody of the demonstration: there with the development identity only.
+    private var development: [Route] {
+        guard case .development(let development, let cookieName) = identity else { return [] }
+        let signIn = SignInRoutes(identity: development, store: store, cookieName: cookieName)
+        return [
+            .get("/dev/people", .signInForDevelopment, signIn.people),
+            .get("/dev/sign-in", .useApp, assets.index),
+            .post("/dev/sign-in", .signInForDevelopment, signIn.signIn),
         ]
     }
 }

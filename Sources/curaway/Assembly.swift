@@ -18,8 +18,9 @@ struct Assembly: Sendable {
     let store: SQLStore
     let log: MemoryEventLog
     let board: StreamBoard
+    let tickets: StreamTickets
     let orchestrator: ReplyOrchestrator
-    let identity: DevelopmentIdentity
+    let identity: Identity
     let intake: Intake
     let handover: Handover
     private let client: HTTPClient
@@ -31,7 +32,14 @@ struct Assembly: Sendable {
         _ settings: Settings, logger: Logger, model: (any LanguageModel)? = nil
     ) async throws -> Assembly {
         let store = try await openStore(settings)
-        return try await Assembly(settings, store: store, logger: logger, model: model)
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .models())
+        do {
+            return try await Assembly(settings, store: store, client: client, logger: logger, model: model)
+        } catch {
+            // A setting found wrong only now must end in its sentence, not in the client's complaint about being left.
+            try await client.shutdown()
+            throw error
+        }
     }
 
     /// For commands that are about a server's data: a mistyped folder must not become a new, empty one.
@@ -61,7 +69,9 @@ struct Assembly: Sendable {
         return store
     }
 
-    private init(_ settings: Settings, store: SQLStore, logger: Logger, model: (any LanguageModel)?) async throws {
+    private init(
+        _ settings: Settings, store: SQLStore, client: HTTPClient, logger: Logger, model: (any LanguageModel)?
+    ) async throws {
         self.settings = settings
         self.logger = logger
         self.store = store
@@ -73,7 +83,7 @@ struct Assembly: Sendable {
         limits.topics = settings.logTopics
         log = MemoryEventLog(limits: limits)
         publisher = FactPublisher(store: store, log: log, report: report)
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .models())
+        self.client = client
         var replies = ReplyOrchestrator.Settings()
         replies.lease = settings.lease
         replies.checkpoint = settings.checkpoint
@@ -94,13 +104,47 @@ struct Assembly: Sendable {
             store: store, publisher: publisher, orchestrator: orchestrator, flags: store, settings: intake)
         handover = Handover(
             store: store, log: log, publisher: publisher, orchestrator: orchestrator, report: report)
-        identity = try await DevelopmentIdentity(store: store, lifetime: settings.tokenLifetime)
+        identity = try await Self.identity(settings, store: store, client: client) { logger.notice("\($0)") }
         var streams = StreamBoard.Settings()
         streams.heartbeat = settings.heartbeat
         streams.authorised = settings.streamAuthorised
+        streams.staffGrace = settings.streamStaffGrace
         streams.perPerson = settings.streamsPerPerson
         streams.spread = settings.drain
         board = StreamBoard(settings: streams)
+        var tickets = TicketBook.Settings()
+        tickets.lifetime = settings.ticketLifetime
+        tickets.perPerson = settings.ticketsPerPerson
+        tickets.inAll = settings.ticketsInAll
+        self.tickets = StreamTickets(settings: tickets)
+    }
+
+    static func identity(
+        _ settings: Settings, store: SQLStore, client: HTTPClient, report: @escaping @Sendable (String) -> Void
+    ) async throws -> Identity {
+        switch settings.identity {
+        case .development:
+            return .development(
+                try await DevelopmentIdentity(
+                    store: store, lifetime: settings.tokenLifetime, language: settings.language),
+                cookieName: "__session_\(settings.port)")
+        case .clerk(let instance, pem: nil):
+            let published = PublishedKeys(client: client, url: instance.keysURL)
+            return .clerk(
+                ClerkIdentity(
+                    instance, keys: KeySet(fetch: { try await published.fetch() }), store: store,
+                    language: settings.language, refusals: RefusalLog(report: report)))
+        case .clerk(let instance, let pem?):
+            do {
+                return .clerk(
+                    try await ClerkIdentity(
+                        instance, pem: pem, store: store, language: settings.language,
+                        refusals: RefusalLog(report: report)))
+            } catch {
+                throw SettingError(
+                    name: "clerk.pem", value: "", why: "it is not a public RSA key of 2,048 bits or more in PEM")
+            }
+        }
     }
 
     /// The setting alone decides; a key that happens to be in the environment changes nothing.
@@ -136,6 +180,12 @@ struct Assembly: Sendable {
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port), serverName: nil, backlog: 4_096),
             onServerRunning: { await onRunning($0.localAddress?.port ?? 0) }, logger: logger)
+        if case .clerk(let clerk) = identity, let keys = clerk.published {
+            // Without keys the start goes on: whoever comes is told 503, and they are asked for again.
+            application.beforeServerStarts { [logger] in
+                if await !keys.warm() { logger.warning("the identity provider's keys could not be fetched yet") }
+            }
+        }
         application.addServices(OrchestratorService(orchestrator: orchestrator))
         // In dependency order; shutdown runs backwards: first the streams are told goodbye, then the server waits for the
         // requests in progress, then the replies are drained. The other way round the server would wait for streams.
@@ -156,15 +206,14 @@ struct Assembly: Sendable {
     func routes() throws -> Routes {
         Routes(
             store: store, audit: store, log: log, flags: store, intake: intake, orchestrator: orchestrator,
-            handover: handover, identity: identity, board: board,
+            handover: handover, identity: identity, board: board, tickets: tickets,
             rate: MessageRate(perMinute: settings.messagesPerMinute),
-            assets: try AssetCatalog(folder: settings.frontend), about: about, patience: settings.wait,
-            cookieName: "__session_\(settings.port)")
+            assets: try AssetCatalog(folder: settings.frontend), about: about, patience: settings.wait)
     }
 
     var about: About {
         About(
-            version: Curaway.version, identity: "development",
+            version: Curaway.version, identity: identity,
             model: Message.Author(rawValue: settings.model.rawValue) ?? .guide,
             isDemonstration: settings.modelIsDemonstration, contact: settings.contact,
             defaultLanguage: settings.language, messageLimit: settings.messageCharacters)

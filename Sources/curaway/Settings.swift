@@ -1,4 +1,5 @@
 import CareDomain
+import CareWeb
 import Configuration
 import Foundation
 import SystemPackage
@@ -8,12 +9,21 @@ import SystemPackage
 struct Settings: Sendable {
     enum Model: String, CaseIterable, Sendable { case guide, anthropic, openai }
 
+    enum Identity: Sendable {
+        case development
+        /// `pem`: the instance's public key, for checking tokens without asking Clerk.
+        case clerk(ClerkInstance, pem: String?)
+    }
+
+    private enum IdentityName: String, CaseIterable { case development, clerk }
+
     struct Upstream: Sendable {
         var baseURL: String
         var key: String?
         var model: String
     }
 
+    var identity: Identity
     var host: String
     var port: Int
     var data: String
@@ -33,7 +43,11 @@ struct Settings: Sendable {
     var wait: Duration
     var heartbeat: Duration
     var streamAuthorised: Duration
+    var streamStaffGrace: Duration
     var streamsPerPerson: Int
+    var ticketLifetime: Duration
+    var ticketsPerPerson: Int
+    var ticketsInAll: Int
     var messagesPerMinute: Int
     var messageCharacters: Int
     var waitingMessages: Int
@@ -75,8 +89,12 @@ struct Settings: Sendable {
     }
 
     private init(_ source: Source) async throws {
+        switch try await source.choice("identity", default: IdentityName.development) {
+        case .development: identity = .development
+        case .clerk: identity = try await Self.clerk(source)
+        }
         host = try await source.text("host", default: "127.0.0.1")
-        guard ["127.0.0.1", "::1", "localhost"].contains(host) else {
+        if case .development = identity, !Self.loopback.contains(host) {
             throw SettingError(
                 name: "host", value: host,
                 why: "the development identity lets anybody sign in, so it serves loopback only; use 127.0.0.1, ::1 or "
@@ -86,6 +104,12 @@ struct Settings: Sendable {
         data = try await source.text("data", default: ".curaway")
         frontend = try await source.text("frontend", default: "Frontend")
         demonstration = try await source.flag("demo", default: false)
+        if demonstration, case .clerk = identity {
+            throw SettingError(
+                name: "demo", value: "true",
+                why: "the people of the demonstration sign in without a password, so they need the development identity"
+            )
+        }
         model = try await source.choice("model", default: .guide)
         anthropic = Upstream(
             baseURL: try await source.url("anthropic.baseUrl", default: Self.anthropicURL),
@@ -106,7 +130,11 @@ struct Settings: Sendable {
         wait = .seconds(try await source.number("wait.seconds", default: 50, 1...55))
         heartbeat = .seconds(try await source.number("heartbeat.seconds", default: 15, 1...30))
         streamAuthorised = .seconds(try await source.number("stream.authorisedSeconds", default: 600, 2...86_400))
+        streamStaffGrace = .seconds(try await source.number("stream.staffGraceSeconds", default: 15, 0...300))
         streamsPerPerson = try await source.number("streams.perPerson", default: 24, 1...10_000)
+        ticketLifetime = .seconds(try await source.number("ticket.seconds", default: 30, 1...300))
+        ticketsPerPerson = try await source.number("tickets.perPerson", default: 24, 1...10_000)
+        ticketsInAll = try await source.number("tickets.inAll", default: 10_000, 1...1_000_000)
         messagesPerMinute = try await source.number("messages.perMinute", default: 30, 1...1_000_000)
         messageCharacters = try await source.number("message.characters", default: 8_000, 1...15_000)
         waitingMessages = try await source.number("messages.waiting", default: 8, 1...100)
@@ -130,6 +158,39 @@ struct Settings: Sendable {
                 name: "anthropic.key", value: "",
                 why: "the model is anthropic, which needs a key (CURAWAY_ANTHROPIC_KEY)")
         }
+    }
+
+    private static let loopback: Set = ["127.0.0.1", "::1", "localhost"]
+
+    private static func clerk(_ source: Source) async throws -> Identity {
+        guard let key = try await source.optional("clerk.publishableKey") else {
+            throw SettingError(
+                name: "clerk.publishableKey", value: "", why: "the identity is clerk, which needs its publishable key")
+        }
+        var frontendAPI: String?
+        if try await source.optional("clerk.frontendApi") != nil {
+            frontendAPI = try await source.origin("clerk.frontendApi", loopback: loopback)
+        }
+        let parties = try await source.origins("clerk.authorizedParties", loopback: loopback)
+        guard !parties.isEmpty else {
+            throw SettingError(
+                name: "clerk.authorizedParties", value: "",
+                why: "list the origins that patients and staff open, for instance https://care.example.org; tokens "
+                    + "made for another site are refused")
+        }
+        let version = try await source.number("clerk.jsVersion", default: 5, 4...99)
+        guard
+            let instance = ClerkInstance(
+                publishableKey: key, frontendAPI: frontendAPI, parties: Set(parties),
+                organization: try await source.optional("clerk.organization"), scriptVersion: String(version))
+        else {
+            throw SettingError(
+                name: "clerk.publishableKey", value: key,
+                why: "it must be the key from Clerk's dashboard that begins with pk_test_ or pk_live_")
+        }
+        // A line of an environment file cannot hold line breaks; Clerk's own examples write them so.
+        let pem = try await source.optional("clerk.pem")?.replacingOccurrences(of: "\\n", with: "\n")
+        return .clerk(instance, pem: pem)
     }
 
     static let anthropicURL = "https://api.anthropic.com"
@@ -228,5 +289,29 @@ private struct Source {
             throw SettingError(name: name, value: text, why: "it must be an http:// or https:// address")
         }
         return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    /// `https://host` without a path; plain `http` for loopback alone, where tests are.
+    func origin(_ name: String, loopback: Set<String>) async throws -> String {
+        try origin(try await url(name, default: ""), of: name, loopback)
+    }
+
+    func origins(_ name: String, loopback: Set<String>) async throws -> [String] {
+        let parts = try await optional(name)?.split(separator: ",") ?? []
+        return try parts.map { try origin($0.trimmingCharacters(in: .whitespaces), of: name, loopback) }
+    }
+
+    private func origin(_ text: String, of name: String, _ loopback: Set<String>) throws -> String {
+        let bare = text.hasSuffix("/") ? String(text.dropLast()) : text
+        guard let url = URL(string: bare), let scheme = url.scheme, let host = url.host(percentEncoded: false),
+            scheme == "https" || (scheme == "http" && loopback.contains(host)),
+            bare == scheme + "://" + host + (url.port.map { ":\($0)" } ?? ""), bare == bare.lowercased(),
+            bare.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: ";") && $0 != UInt8(ascii: "'") })
+        else {
+            throw SettingError(
+                name: name, value: text,
+                why: "it must be an origin such as https://clerk.example.org, in small letters and without a path")
+        }
+        return bare
     }
 }

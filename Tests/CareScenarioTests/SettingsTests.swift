@@ -5,6 +5,7 @@ import CareStore
 import CareTestKit
 import CareWeb
 import Foundation
+import Logging
 import NIOCore
 import NIOHTTP1
 import Testing
@@ -65,6 +66,60 @@ struct `The settings` {
         #expect(try await read([:], keys).model == .guide)
         #expect(try await read([:], keys.merging(["CURAWAY_MODEL": "anthropic"]) { $1 }).model == .anthropic)
         await #expect(throws: SettingError.self) { try await read(["model": "anthropic"]) }
+    }
+
+    private static let clerk = [
+        "identity": "clerk", "clerk.publishableKey": "pk_live_\(Data("clerk.example.org$".utf8).base64EncodedString())",
+        "clerk.authorizedParties": "https://care.example.org,https://desk.example.org/",
+    ]
+
+    @Test func `derive everything about Clerk from its publishable key, and then serve any address`() async throws {
+        let settings = try await read(Self.clerk.merging(["host": "0.0.0.0"]) { $1 })
+        guard case .clerk(let instance, pem: nil) = settings.identity else { throw Unexpected("not Clerk") }
+        #expect(settings.host == "0.0.0.0")
+        #expect(instance.frontendAPI == "https://clerk.example.org")
+        #expect(instance.keysURL == "https://clerk.example.org/.well-known/jwks.json")
+        #expect(instance.parties == ["https://care.example.org", "https://desk.example.org"])
+        #expect(instance.organization == nil)
+        let own = try await read(Self.clerk.merging(["clerk.frontendApi": "http://127.0.0.1:9"]) { $1 })
+        guard case .clerk(let local, pem: nil) = own.identity else { throw Unexpected("not Clerk") }
+        #expect(local.frontendAPI == "http://127.0.0.1:9")
+    }
+
+    @Test(
+        arguments: [
+            ("clerk.publishableKey", ""), ("clerk.publishableKey", "sk_live_x"), ("clerk.publishableKey", "pk_live_"),
+            ("clerk.publishableKey", "pk_live_\(Data("clerk.example.org".utf8).base64EncodedString())"),
+            ("clerk.publishableKey", "pk_live_\(Data("a; script-src *$".utf8).base64EncodedString())"),
+            ("clerk.frontendApi", "clerk.example.org"), ("clerk.frontendApi", "http://clerk.example.org"),
+            ("clerk.frontendApi", "https://clerk.example.org/v1"), ("clerk.frontendApi", "https://Clerk.example.org"),
+            ("clerk.frontendApi", "https://a@clerk.example.org"), ("clerk.frontendApi", "https://clerk.example.org; x"),
+            ("clerk.authorizedParties", ""), ("clerk.authorizedParties", "*"),
+            ("clerk.authorizedParties", "https://care.example.org, care"), ("clerk.jsVersion", "latest"),
+            ("clerk.jsVersion", "3"), ("clerk.jsVersion", "100"), ("identity", "none"), ("demo", "true"),
+        ])
+    func `of Clerk that are wrong are refused with a sentence that names them`(
+        _ name: String, _ value: String
+    ) async throws {
+        do {
+            _ = try await read(Self.clerk.merging([name: value]) { $1 })
+            Issue.record("\(name) = \(value) was taken")
+        } catch let error as SettingError {
+            #expect(error.name == name)
+            #expect(error.why.count > 10)
+        }
+    }
+
+    @Test(arguments: ["nonsense", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"])
+    func `refuse a key of Clerk that is none, without repeating it`(_ pem: String) async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("\(CaseID.new())").path
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let settings = try await read(Self.clerk.merging(["clerk.pem": pem, "data": folder]) { $1 })
+        let error = await #expect(throws: SettingError.self) {
+            try await Assembly.make(settings, logger: .init(label: "test"))
+        }
+        #expect(error?.name == "clerk.pem")
+        #expect(error?.description.contains(pem) == false)
     }
 
     /// The page lists every variable the code reads, and none it does not.

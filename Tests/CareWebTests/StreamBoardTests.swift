@@ -19,10 +19,13 @@ struct `The board of streams` {
         return StreamBoard(settings: settings, now: { [clock] in clock.now })
     }
 
+    /// With a token of a minute.
+    private func caller(_ person: Person) -> Caller { Caller(person: person, expiresAt: clock.now + .seconds(60)) }
+
     /// A stream of Amina's, its `ready` already read.
     private func stream(on board: StreamBoard) async throws -> (place: StreamBoard.Place, follower: Follower) {
         let follower = try await log.follow(.patient(Cast.amina.id), from: nil, view: StreamView(caseID: nil))
-        let place = try board.add(follower, of: Cast.amina.id) { [cuts] in cuts.add() }
+        let place = try board.add(follower, of: caller(Cast.amina)) { [cuts] in cuts.add() }
         _ = await follower.next()
         return (place, follower)
     }
@@ -65,6 +68,21 @@ struct `The board of streams` {
         withExtendedLifetime(place) {}
     }
 
+    @Test func `ends the stream of staff with their token, and 15 s to fetch the next one`() async throws {
+        let board = board { $0.heartbeat = .seconds(10_000) }
+        let follower = try await log.follow(.patient(Cast.amina.id), from: nil, view: StreamView(caseID: nil))
+        let place = try board.add(follower, of: caller(Cast.priya)) {}
+        _ = await follower.next()
+        clock.advance(by: .milliseconds(74_999))
+        board.tick()
+        follower.beat()
+        #expect(await follower.next().isHeartbeat, "it ended early")
+        clock.advance(by: .milliseconds(1))
+        board.tick()
+        #expect(await follower.next().parting == .authExpired)
+        withExtendedLifetime(place) {}
+    }
+
     @Test func `leaves alone whoever went`() async throws {
         let board = board()
         do {
@@ -88,7 +106,7 @@ struct `The board of streams` {
             #expect(more?.code == "too_many_streams")
             #expect(more?.retryAfter == 5)
             let toms = try await log.follow(.patient(Cast.tom.id), from: nil, view: StreamView(caseID: nil))
-            _ = try board.add(toms, of: Cast.tom.id) {}
+            _ = try board.add(toms, of: caller(Cast.tom)) {}
             withExtendedLifetime(second) {}
         }
         _ = try await stream(on: board)

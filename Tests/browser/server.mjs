@@ -27,18 +27,19 @@ export class Server {
     #data;
     #output = "";
 
-    /** `pace`: milliseconds between the words of the guide. */
-    static async start({ pace = 60, binary = process.env.CURAWAY_BINARY ?? join(root, ".build/debug/curaway") } = {}) {
+    /** `pace`: milliseconds between the words of the guide; `settings(origin)`: variables beyond those of the demonstration. */
+    static async start({ pace = 60, settings = null, binary = process.env.CURAWAY_BINARY ?? join(root, ".build/debug/curaway") } = {}) {
         const server = new Server();
         const port = await freePort();
         server.origin = `http://127.0.0.1:${port}`;
         server.#data = await mkdtemp(join(tmpdir(), "curaway-browser-"));
         // A developer's settings must not reach the server under test.
         const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("CURAWAY_"));
-        const args = ["serve", "--port", port, "--data", server.#data, "--demo", "--frontend", join(root, "Frontend")];
+        const args = ["serve", "--port", port, "--data", server.#data, "--frontend", join(root, "Frontend")];
+        if (!settings) args.push("--demo");
         server.#child = spawn(binary, args.map(String), {
             cwd: server.#data,
-            env: { ...Object.fromEntries(inherited), CURAWAY_GUIDE_PACE_MS: String(pace) },
+            env: { ...Object.fromEntries(inherited), CURAWAY_GUIDE_PACE_MS: String(pace), ...settings?.(server.origin) },
             stdio: ["ignore", "pipe", "pipe"],
         });
         let failure;
@@ -79,7 +80,11 @@ export class Server {
 
     /** Somebody of the demonstration cast, with what the tests want to know of their cases. */
     async person(name) {
-        const { token } = await this.#request("POST", "/dev/sign-in", null, { person: name });
+        return this.as((await this.#request("POST", "/dev/sign-in", null, { person: name })).token);
+    }
+
+    /** Whoever has this token. */
+    as(token) {
         return {
             cases: async () => (await this.#request("GET", "/api/v1/cases", token)).cases,
             newCase: (fields = {}) => this.#request("POST", "/api/v1/cases", token, fields),

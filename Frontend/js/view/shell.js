@@ -69,8 +69,12 @@ export class Shell extends HTMLElement {
 
     /** The server does not take the token any more. */
     refused() {
-        if (!this.#session.token) return;
+        if (!this.#session.signedIn) return;
         this.#session.expire();
+        this.#left();
+    }
+
+    #left() {
         this.#expired = true;
         this.#route();
     }
@@ -80,7 +84,7 @@ export class Shell extends HTMLElement {
         if (document.hidden) this.#resting = setTimeout(() => this.#open?.rest(), restAfter);
         else {
             this.#open?.wake();
-            if (this.#session.token) this.#load();
+            if (this.#session.signedIn) this.#load();
         }
     }
 
@@ -102,7 +106,7 @@ export class Shell extends HTMLElement {
     }
 
     #route() {
-        const id = this.#session.token ? this.#caseId() : null;
+        const id = this.#session.signedIn ? this.#caseId() : null;
         if (this.#open && this.#open.state.caseId !== id) {
             this.#open.close();
             this.#open = null;
@@ -111,7 +115,7 @@ export class Shell extends HTMLElement {
             const letters = this.#open = this.#correspond(id);
             letters.listen(() => this.#heard(letters));
         }
-        if (!this.#session.token) this.#meet();
+        if (!this.#session.signedIn) this.#meet();
         else this.#load();
         this.#draw();
     }
@@ -130,11 +134,26 @@ export class Shell extends HTMLElement {
     async #meet() {
         this.#failed = false;
         try {
-            this.#people = await this.#api.people();
+            const { clerk } = this.#config ??= await this.#api.config();
+            if (!clerk) this.#people = await this.#api.people();
+            else {
+                await this.#session.join(clerk, () => this.#left());
+                // Clerk tells no language: whoever comes from there keeps the one on the screen.
+                if (this.#session.signedIn) this.#welcome(null, { ...await this.#api.me(), language: language() });
+            }
         } catch {
             this.#failed = true;
         }
-        if (!this.#session.token) this.#draw();
+        if (!this.#session.signedIn || this.#failed) this.#draw();
+    }
+
+    /** @param {string | null} token @param {Person} who */
+    #welcome(token, who) {
+        this.#session.begin(token, who);
+        this.#expired = this.#failed = false;
+        this.#cases = null;
+        speak(preferred(who.language));
+        this.#route();
     }
 
     async #load() {
@@ -144,29 +163,38 @@ export class Shell extends HTMLElement {
         } catch {
             this.#failed = true;
         }
-        if (this.#session.token) this.#drawList();
+        if (this.#session.signedIn) this.#drawList();
     }
 
     /** @param {Person} person */
     async #signIn(person) {
         try {
             const { token, person: who } = await this.#api.signIn(person.id);
-            this.#session.begin(token, who);
-            this.#expired = this.#failed = false;
-            this.#cases = null;
-            speak(preferred(who.language));
+            this.#welcome(token, who);
         } catch {
             this.#failed = true;
+            this.#route();
         }
-        this.#route();
     }
 
-    #signOut() {
-        this.#session.end();
+    async #signOut() {
         this.#cases = null;
         this.#expired = false;
         location.hash = "#/";
+        // Closed first: with Clerk signing out takes a while, and nothing may come in meanwhile.
+        this.#open?.close();
+        this.#open = null;
+        await this.#session.end().catch(() => {});
         this.#route();
+    }
+
+    async #enter() {
+        try {
+            await this.#session.signIn();
+        } catch {
+            this.#failed = true;
+            this.#draw();
+        }
     }
 
     async #begin() {
@@ -231,11 +259,13 @@ export class Shell extends HTMLElement {
     #draw() {
         const letters = this.#open;
         this.#stage.className = "stage";
-        if (!this.#session.token) {
+        if (!this.#session.signedIn) {
             const door = new SignIn();
             this.#stage.replaceChildren(door);
             door.show({
                 people: this.#people,
+                elsewhere: Boolean(this.#config?.clerk),
+                onEnter: () => this.#enter(),
                 failed: this.#failed,
                 expired: this.#expired,
                 onChoose: (person) => this.#signIn(person),

@@ -1,4 +1,4 @@
-// The door. With the development identity it offers the people of the demonstration.
+// The door. With the development identity it offers the people of the demonstration, with Clerk the way to its page.
 
 /** @import {Person} from "../wire/types.js" */
 import { t } from "../i18n/language.js";
@@ -7,6 +7,8 @@ import { face, h, mark } from "./dom.js";
 /**
  * @typedef {object} SignInView
  * @property {readonly Person[] | null} people null: not known yet
+ * @property {boolean} elsewhere one signs in on Clerk's page
+ * @property {() => void} onEnter
  * @property {boolean} failed
  * @property {boolean} expired
  * @property {(person: Person) => void} onChoose
@@ -41,6 +43,18 @@ export class SignIn extends HTMLElement {
                 { class: "people" },
                 h("p", { role: "alert" }, t("sign_in.unavailable")),
                 h("button", { type: "button", class: "primary", onclick: view.onReload }, t("again")),
+            );
+        }
+        if (view.elsewhere) {
+            return h(
+                "div",
+                { class: "people" },
+                h("button", {
+                    type: "button",
+                    class: "primary",
+                    "data-action": "sign-in",
+                    onclick: view.onEnter,
+                }, t("sign_in.enter")),
             );
         }
         if (!view.people) return h("div", { class: "people", "aria-busy": "true" });

@@ -39,8 +39,9 @@ export class Api {
     #refused;
 
     /**
-     * @param {{fetch: typeof fetch, token: () => Promise<string | null>, refused: () => void}} ports
-     *     `token` is asked before every request; `refused`: the server does not take it any more
+     * @param {{fetch: typeof fetch, token: (fresh: boolean) => Promise<string | null>, refused: () => void}} ports
+     *     `token` is asked before every request, for a `fresh` one when the server did not take the last;
+     *     `refused`: it took neither
      */
     constructor({ fetch, token, refused }) {
         this.#fetch = fetch;
@@ -61,6 +62,11 @@ export class Api {
     /** @param {string} person @returns {Promise<SignedIn>} */
     async signIn(person) {
         return expect(decode.signedIn(await this.#ask("POST", "/dev/sign-in", { open: true, body: { person } })));
+    }
+
+    /** @returns {Promise<Person>} */
+    async me() {
+        return expect(decode.person(await this.#ask("GET", "/api/v1/me")));
     }
 
     /** @returns {Promise<CareCase[]>} */
@@ -100,15 +106,32 @@ export class Api {
     /** @param {string} id @param {string | null} cursor @param {AbortSignal} signal @returns {Promise<Response>} */
     async events(id, cursor, signal) {
         /** @type {Record<string, string>} */
-        const headers = { Accept: "text/event-stream", ...await this.#authorisation() };
+        const headers = { Accept: "text/event-stream" };
         if (cursor !== null) headers["Last-Event-ID"] = cursor;
-        return await this.#fetch(`${address(id)}/events`, { headers, signal, cache: "no-store" });
+        return await this.#authorised(`${address(id)}/events`, { headers, signal, cache: "no-store" });
     }
 
-    /** @returns {Promise<Record<string, string>>} */
-    async #authorisation() {
-        const token = await this.#token();
-        return token === null ? {} : { Authorization: `Bearer ${token}` };
+    /**
+     * A token may end between our look at it and the server's: a second try with another one, never a third. What was
+     * refused was not done, so that asking again does nothing twice.
+     * @param {string} path @param {RequestInit & {headers: Record<string, string>}} init @returns {Promise<Response>}
+     */
+    async #authorised(path, init) {
+        const send = (/** @type {string | null} */ token) =>
+            this.#fetch(
+                path,
+                token === null ? init : {
+                    ...init,
+                    headers: { ...init.headers, Authorization: `Bearer ${token}` },
+                },
+            );
+        const token = await this.#token(false);
+        const response = await send(token);
+        if (response.status !== 401) return response;
+        const fresh = await this.#token(true);
+        if (fresh === null || fresh === token) return response;
+        response.body?.cancel().catch(() => {});
+        return await send(fresh);
     }
 
     /**
@@ -118,17 +141,13 @@ export class Api {
      */
     async #ask(method, path, { body, headers = {}, open = false } = {}) {
         /** @type {Record<string, string>} */
-        const all = { Accept: "application/json", ...headers, ...open ? {} : await this.#authorisation() };
+        const all = { Accept: "application/json", ...headers };
         if (body) all["Content-Type"] = "application/json";
         const abort = new AbortController();
         const timer = setTimeout(() => abort.abort(), requestTimeout);
         try {
-            const response = await this.#fetch(path, {
-                method,
-                headers: all,
-                body: body ? JSON.stringify(body) : null,
-                signal: abort.signal,
-            });
+            const init = { method, headers: all, body: body ? JSON.stringify(body) : null, signal: abort.signal };
+            const response = open ? await this.#fetch(path, init) : await this.#authorised(path, init);
             /** @type {unknown} */
             const said = await response.json().catch(() => null);
             if (response.ok) return said;

@@ -2,7 +2,7 @@
 // protocol says is null, never half a thing; a field that is not used here is not carried.
 
 /**
- * @import {CareCase, ChatResult, Config, CurrentReply, Handling, Message, Page, Person, ReplyResult, ReplyState,
+ * @import {CareCase, ChatResult, ClerkConfig, Config, CurrentReply, Handling, Message, Page, Person, ReplyResult, ReplyState,
  *     Sender, SignedIn, Snapshot, StreamEvent} from "./types.js"
  */
 
@@ -175,7 +175,17 @@ export function config(value) {
     return from && {
         advice: words(fields(from.model)?.advice),
         message_characters: number(fields(from.limits)?.message_characters) ?? 8000,
+        clerk: clerk(from.clerk),
     };
+}
+
+/** @param {unknown} value @returns {ClerkConfig | null} */
+function clerk(value) {
+    const from = fields(value);
+    const publishable_key = text(from?.publishable_key), frontend_api = text(from?.frontend_api);
+    const script_url = text(from?.script_url);
+    if (publishable_key === null || frontend_api === null || script_url === null) return null;
+    return { publishable_key, frontend_api, script_url };
 }
 
 /** @param {unknown} value @returns {StreamEvent | null} null: not an event of this protocol, or one we do not know yet */

@@ -68,7 +68,8 @@
 /** @typedef {{id: string, name: string, role: string, language: string}} Person */
 /** @typedef {{token: string, person: Person}} SignedIn */
 
-/** @typedef {{advice: string, message_characters: number}} Config */
+/** @typedef {{publishable_key: string, frontend_api: string, script_url: string}} ClerkConfig */
+/** @typedef {{advice: string, message_characters: number, clerk: ClerkConfig | null}} Config */
 
 /** @typedef {{type: "ready" | "heartbeat" | "reset" | "auth_expired"}} SignalEvent */
 /** @typedef {{type: "message", message: Message}} MessageEvent_ */

@@ -51,6 +51,7 @@ package enum Right: String, Sendable, CaseIterable {
     case readSelf = "read_self"
     case listOwnCases = "list_own_cases"
     case openCase = "open_case"
+    case takeTicket = "take_ticket"
 
     case readCase = "read_case"
     case readMessages = "read_messages"
@@ -74,6 +75,7 @@ package enum Right: String, Sendable, CaseIterable {
         case .readSelf:             (.signIn, .allow,  .allow,  .allow)
         case .listOwnCases:         (.signIn, .allow,  .allow,  .allow)
         case .openCase:             (.signIn, .allow,  .allow,  .refuse)
+        case .takeTicket:           (.signIn, .allow,  .allow,  .allow)
 
         case .readCase:             (.signIn, .allow,  .hide,   .allow)
         case .readMessages:         (.signIn, .allow,  .hide,   .allow)
@@ -95,7 +97,9 @@ package enum Right: String, Sendable, CaseIterable {
     /// Whether it is about one case, which has to be looked up before the table can answer.
     package var isAboutCase: Bool {
         switch self {
-        case .useApp, .readHealth, .readConfiguration, .signInForDevelopment, .readSelf, .listOwnCases, .openCase: false
+        case .useApp, .readHealth, .readConfiguration, .signInForDevelopment, .readSelf, .listOwnCases, .openCase,
+            .takeTicket:
+            false
         case .readCase, .readMessages, .followCase, .ask, .stopReply, .retryReply, .acceptCase, .releaseCase: true
         }
     }

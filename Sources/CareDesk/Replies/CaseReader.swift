@@ -25,12 +25,14 @@ package struct CaseReader: Sendable {
 
     /// Cursor first, then state: what happens between the two is both in the state and in the entries after the
     /// cursor, and applying it twice changes nothing. The other way round it could be in neither.
+    ///
+    /// For the same reason the reply before the messages: one that ends in between is in both, and the message wins.
     package func snapshot(of careCase: CareCase, audience: Audience) async throws -> Snapshot? {
         let reading = try await log.reading(of: .patient(careCase.patientID))
+        let reply = try await store.currentReply(of: careCase.id)?.withWords(of: reading.running)
         let (messages, hasMore) = try await page(
             of: careCase.id, before: nil, limit: Self.page, audience: audience)
         guard let careCase = try await store.careCase(careCase.id) else { return nil }
-        let reply = try await store.currentReply(of: careCase.id)?.withWords(of: reading.running)
         return Snapshot(
             careCase: careCase, messages: messages, hasMore: hasMore, reply: reply, cursor: reading.position)
     }

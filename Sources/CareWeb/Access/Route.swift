@@ -33,13 +33,21 @@ extension Router<CareContext> {
             + [HTTPRequest.Method("QUERY")].compactMap(\.self)
     }
 
-    /// Registers the whole map: each route behind the gate, behind `identity` if it needs somebody, and on each of its
-    /// paths 405 with `Allow` for the methods that have no route there.
-    func add(_ map: [Route], gate: Gate, identity: IdentityMiddleware) {
+    /// Registers the whole map: each route behind the gate, behind `identity` if it needs somebody (streams take a ticket
+    /// as well), and on each of its paths 405 with `Allow` for the methods that have no route there.
+    func add(_ map: [Route], gate: Gate, identity: IdentityMiddleware, tickets: StreamTickets) {
         let signedIn = group().add(middleware: identity)
+        var withTickets = identity
+        withTickets.tickets = tickets
+        let streams = group().add(middleware: withTickets)
         let all = map + map.compactMap(\.head)
         for route in all {
-            let place: any RouterMethods<CareContext> = route.right.needsSignIn ? signedIn : self
+            let place: any RouterMethods<CareContext> =
+                switch route.right {
+                case .followCase: streams
+                case let right where right.needsSignIn: signedIn
+                default: self
+                }
             place.on(RouterPath(route.path), method: route.method, use: gate.guarding(route))
         }
         for (path, routes) in Dictionary(grouping: all, by: \.path) {

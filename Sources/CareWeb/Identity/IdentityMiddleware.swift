@@ -1,32 +1,60 @@
+import CareDomain
 import HTTPTypes
 import Hummingbird
 
-/// Finds the token (header before cookie), verifies it, and guards what a cookie alone may do.
+/// Finds the token (header, then ticket, then cookie), verifies it, and guards what a cookie alone may do.
 struct IdentityMiddleware: RouterMiddleware {
     typealias Context = CareContext
 
     let verifier: any TokenVerifier
-    let cookieName: String
+    let cookie: SessionCookie
+    /// Where tickets are taken: on streams alone.
+    var tickets: StreamTickets?
 
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         var context = context
+        let caller = try await caller(of: request, context)
+        // Staff who look through a person's eyes must not speak with their mouth.
+        if caller.impersonator != nil, !request.isReading { throw Problem.readOnlySession }
+        context.caller = caller
+        return try await next(request, context)
+    }
+
+    private func caller(of request: Request, _ context: Context) async throws -> Caller {
         if let header = request.headers[.authorization] {
             let parts = header.split(separator: " ", maxSplits: 1)
             guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw Problem.unauthenticated }
-            context.caller = try await verifier.verify(String(parts[1]))
-        } else if let cookie = request.cookies[cookieName]?.value {
-            // A browser sends the cookie with whatever any site makes it send, so changes must come from our pages.
-            if request.method != .get, request.method != .head {
-                guard let origin = request.headers[.origin], let host = request.head.authority,
-                    origin == "http://\(host)" || origin == "https://\(host)"
-                else { throw Problem.wrongOrigin }
-            }
-            context.caller = try await verifier.verify(cookie)
-        } else {
-            throw Problem.unauthenticated
+            return try await verifier.verify(String(parts[1]))
         }
-        return try await next(request, context)
+        if let tickets, let ticket = request.uri.queryParameters["ticket"] {
+            let caseID = context.parameters.get("case").flatMap { CaseID(rawValue: $0) }
+            guard let caller = tickets.redeem(String(ticket), for: caseID) else { throw Problem.ticketInvalid }
+            return caller
+        }
+        let cookies = cookie.tokens(in: request.headers)
+        guard !cookies.isEmpty else { throw Problem.unauthenticated }
+        // A browser sends the cookie with whatever any site makes it send, so changes must come from our pages.
+        guard request.isReading || request.isFromOurPages else { throw Problem.wrongOrigin }
+        var refusal = Problem.unauthenticated
+        for cookie in cookies {
+            do {
+                return try await verifier.verify(cookie)
+            } catch let problem as Problem where problem.status == .unauthorized {
+                // One that is only too old says more than one that was never ours.
+                if refusal == .unauthenticated { refusal = problem }
+            }
+        }
+        throw refusal
+    }
+}
+
+extension Request {
+    fileprivate var isReading: Bool { method == .get || method == .head }
+
+    fileprivate var isFromOurPages: Bool {
+        guard let origin = headers[.origin], let host = head.authority else { return false }
+        return origin == "http://\(host)" || origin == "https://\(host)"
     }
 }

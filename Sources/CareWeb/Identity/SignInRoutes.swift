@@ -6,6 +6,7 @@ import Hummingbird
 struct SignInRoutes {
     let identity: DevelopmentIdentity
     let store: any CaseStore
+    /// The port it was named after is in it.
     let cookieName: String
 
     struct SignIn: Decodable { var person: String }

@@ -26,15 +26,26 @@ struct OperationRoutes {
             var messageCharacters: Int
             enum CodingKeys: String, CodingKey { case messageCharacters = "message_characters" }
         }
+        struct Clerk: Encodable {
+            var publishableKey: String
+            var frontendAPI: String
+            var scriptURL: String
+            enum CodingKeys: String, CodingKey {
+                case publishableKey = "publishable_key"
+                case frontendAPI = "frontend_api"
+                case scriptURL = "script_url"
+            }
+        }
         var version: String
         var identity: String
+        var clerk: Clerk?
         var defaultLanguage: Language
         var model: Model
         var streaming: Bool
         var contact: String?
         var limits: Limits
         enum CodingKeys: String, CodingKey {
-            case version, identity, model, streaming, contact, limits
+            case version, identity, clerk, model, streaming, contact, limits
             case defaultLanguage = "default_language"
         }
 
@@ -42,6 +53,7 @@ struct OperationRoutes {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(version, forKey: .version)
             try container.encode(identity, forKey: .identity)
+            try container.encodeIfPresent(clerk, forKey: .clerk)
             try container.encode(defaultLanguage, forKey: .defaultLanguage)
             try container.encode(model, forKey: .model)
             try container.encode(streaming, forKey: .streaming)
@@ -70,7 +82,10 @@ struct OperationRoutes {
     func config(_ request: Request, _ context: CareContext) async throws -> Response {
         try JSON.response(
             Config(
-                version: about.version, identity: about.identity, defaultLanguage: about.defaultLanguage,
+                version: about.version, identity: about.identity,
+                clerk: about.clerk.map {
+                    .init(publishableKey: $0.publishableKey, frontendAPI: $0.frontendAPI, scriptURL: $0.scriptURL)
+                }, defaultLanguage: about.defaultLanguage,
                 model: .init(
                     kind: about.model.rawValue,
                     advice: about.model == .guide ? "guide" : about.isDemonstration ? "demonstration" : "model"),
@@ -87,6 +102,8 @@ struct OperationRoutes {
 package struct About: Sendable {
     package var version: String
     package var identity: String
+    /// What a browser needs to sign somebody in; nil with the development identity.
+    package var clerk: ClerkInstance?
     package var model: Message.Author
     package var isDemonstration: Bool
     package var contact: String?
@@ -94,11 +111,12 @@ package struct About: Sendable {
     package var messageLimit: Int
 
     package init(
-        version: String, identity: String, model: Message.Author, isDemonstration: Bool, contact: String?,
+        version: String, identity: Identity, model: Message.Author, isDemonstration: Bool, contact: String?,
         defaultLanguage: Language, messageLimit: Int
     ) {
         self.version = version
-        self.identity = identity
+        self.identity = identity.name
+        if case .clerk(let identity) = identity { clerk = identity.instance }
         self.model = model
         self.isDemonstration = isDemonstration
         self.contact = contact

@@ -26,6 +26,17 @@ package struct Problem: Error, Sendable, Equatable {
     static let notFound = Problem(.notFound, "not_found", "There is nothing here, or it is not yours to see.")
     static let unauthenticated = Problem(.unauthorized, "unauthenticated", "Sign in: no valid token came with this.")
     static let tokenExpired = Problem(.unauthorized, "token_expired", "The token has expired; sign in again.")
+    static let identityUnavailable = Problem(
+        .serviceUnavailable, "identity_unavailable",
+        "Nobody can be recognised now: the identity provider does not answer. Try again.", retryAfter: 5)
+    static let ticketInvalid = Problem(
+        .unauthorized, "ticket_invalid",
+        "The ticket was used, is too old or is for something else; ask for another at /api/v1/stream-tickets.")
+    static let ticketsExhausted = Problem(
+        .serviceUnavailable, "tickets_exhausted", "This node has made all the tickets it can hold; try again.",
+        retryAfter: 1)
+    static let readOnlySession = Problem(
+        .forbidden, "read_only_session", "Who acts as somebody else may look, and change nothing.")
     static let forbidden = Problem(.forbidden, "forbidden", "Only the patient of a case may do this.")
     static let coordinatorsOnly = Problem(.forbidden, "forbidden", "Only a coordinator may do this.")
     static let wrongOrigin = Problem(

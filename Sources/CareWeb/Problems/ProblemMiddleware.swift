@@ -7,6 +7,7 @@ struct ProblemMiddleware: RouterMiddleware {
     typealias Context = CareContext
 
     let logger: Logger
+    let policy: ContentPolicy
 
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
@@ -29,17 +30,14 @@ struct ProblemMiddleware: RouterMiddleware {
         }
         // A problem has a body, and after a HEAD its bytes would be read as the beginning of the next answer.
         if request.method == .head { response = response.createHeadResponse() }
+        if response.headers[.contentSecurityPolicy] == nil {
+            response.headers[.contentSecurityPolicy] = policy.header
+        }
         for (name, value) in Self.security where response.headers[name] == nil { response.headers[name] = value }
         return response
     }
 
-    /// No inline script, no foreign source, no framing; Trusted Types on, with no policy allowed at all.
     private static let security: [(HTTPField.Name, String)] = [
-        (
-            .contentSecurityPolicy,
-            "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-                + "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-        ),
         (.xContentTypeOptions, "nosniff"),
         (.named("Referrer-Policy"), "no-referrer"),
         (.named("Cross-Origin-Opener-Policy"), "same-origin"),

@@ -10,6 +10,9 @@ package final class StreamBoard: Sendable {
         package var heartbeat: Duration = .seconds(15)
         /// A patient's stream is authorised for this long, then returns with a fresh token.
         package var authorised: Duration = .seconds(600)
+        /// Staff lose their role elsewhere, so their streams end with their token, and after this time for fetching
+        /// the next one.
+        package var staffGrace: Duration = .seconds(15)
         /// Streams of one person at once; more is `too_many_streams`.
         package var perPerson = 24
         /// Goodbyes ask clients to return spread over this time.
@@ -60,9 +63,15 @@ package final class StreamBoard: Sendable {
 
     /// `cut` closes the connection, for a reader that does not read its goodbye.
     func add(
-        _ follower: Follower, of person: PersonID, cut: @escaping @Sendable () -> Void
+        _ follower: Follower, of caller: Caller, cut: @escaping @Sendable () -> Void
     ) throws(Problem) -> Place {
         let now = now()
+        let person = caller.person.id
+        let until =
+            switch caller.person.role {
+            case .patient: now + settings.authorised
+            case .coordinator: caller.expiresAt + settings.staffGrace
+            }
         let outcome: Result<Int, Problem> = state.withLock { state in
             if state.isClosing { return .failure(.shuttingDown) }
             if state.perPerson[person, default: 0] >= settings.perPerson {
@@ -75,7 +84,7 @@ package final class StreamBoard: Sendable {
             state.perPerson[person, default: 0] += 1
             state.streams[state.last] = Open(
                 follower: follower, person: person, nextBeat: now + settings.heartbeat,
-                until: now + settings.authorised, cut: cut)
+                until: until, cut: cut)
             return .success(state.last)
         }
         return Place(board: self, id: try outcome.get())

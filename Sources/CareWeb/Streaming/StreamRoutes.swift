@@ -35,7 +35,7 @@ struct StreamRoutes {
             follower: follower, caseID: careCase.id,
             isStreaming: try await flags.value(of: .enableResponseStreaming))
         let channel = context.channel
-        let place = try board.add(follower, of: caller.person.id) { channel.close(promise: nil) }
+        let place = try board.add(follower, of: caller) { channel.close(promise: nil) }
         let body = ResponseBody { writer in
             // Held by this closure alone: it ends with the stream, also when the head could not be written.
             defer { withExtendedLifetime(place) {} }

@@ -2,8 +2,10 @@ import ArgumentParser
 import AsyncHTTPClient
 import CareDesk
 import CareDomain
+import CareGateways
 import CareLog
 import CareStore
+import CareWeb
 import Synchronization
 
 struct Check: AsyncParsableCommand {
@@ -35,6 +37,17 @@ struct Check: AsyncParsableCommand {
         let client = HTTPClient(eventLoopGroupProvider: .singleton)
         let (works, detail) = try await answer(settings, client)
         say("model", works, detail)
+        if case .clerk(let instance, let pem) = settings.identity {
+            let published = PublishedKeys(client: client, url: instance.keysURL)
+            if pem == nil {
+                say(
+                    "keys ", await KeySet(fetch: { try await published.fetch() }).warm(),
+                    "of Clerk at \(instance.keysURL)")
+            }
+            if instance.organization == nil {
+                Swift.print("note  clerk.organization is not set: nobody is a coordinator")
+            }
+        }
         try await client.shutdown()
         for (name, key) in [("anthropic", settings.anthropic.key), ("openai", settings.openai.key)]
         where key != nil && settings.model.rawValue != name {

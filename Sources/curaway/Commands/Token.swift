@@ -27,6 +27,15 @@ struct Token: AsyncParsableCommand {
         guard let id = PersonID(rawValue: patient ?? coordinator ?? "") else { return }
         let role: Person.Role = patient == nil ? .coordinator : .patient
         var settings = try await readSettings(place.values, file: place.settings)
+        guard case .development = settings.identity else {
+            try await orExplained {
+                throw SettingError(
+                    name: "identity", value: "clerk",
+                    why: "a server with Clerk takes only Clerk's tokens; this command signs those of the development "
+                        + "identity")
+            }
+            return
+        }
         if let seconds { settings.tokenLifetime = .seconds(max(1, seconds)) }
         let store = try await orExplained { [settings] in try await Assembly.openExistingStore(settings) }
         let known = try await store.person(id)
