@@ -116,6 +116,25 @@ if slice == "all" {
                 product("UnixSignals", "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
+        // Measures the server from outside (scripts/load). Not part of what an operator deploys; imports nothing of ours.
+        .executableTarget(
+            name: "CareLoad",
+            dependencies: [
+                product("ArgumentParser", "swift-argument-parser"),
+                product("AsyncHTTPClient", "async-http-client"),
+                product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"), product("NIOHTTP1", "swift-nio"),
+                product("NIOFoundationCompat", "swift-nio"),
+                product("Subprocess", "swift-subprocess"),
+                product("SystemPackage", "swift-system"),
+                product("UnixSignals", "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+        tests(
+            "CareLoadTests",
+            [
+                "CareLoad", "curaway", product("Subprocess", "swift-subprocess"),
+                product("SystemPackage", "swift-system"),
+            ]),
         tests("CareStoreTests", ["CareStore", "CareDesk", "CareLog", "CareDomain", "CareTestKit"]),
         tests(
             "CareWebTests",
@@ -139,4 +158,7 @@ if slice == "all" {
     ]
 }
 
-let package = Package(name: "curaway", platforms: [.macOS(.v15)], dependencies: dependencies, targets: targets)
+let package = Package(
+    name: "curaway", platforms: [.macOS(.v15)],
+    products: slice == "all" ? [.executable(name: "care-load", targets: ["CareLoad"])] : [],
+    dependencies: dependencies, targets: targets)
