@@ -89,6 +89,7 @@ if slice == "all" {
             [
                 "CareDesk", "CareLog", "CareDomain",
                 product("Hummingbird", "hummingbird"),
+                product("HummingbirdCore", "hummingbird"),
                 product("JWTKit", "jwt-kit"),
                 product("CryptoExtras", "swift-crypto"),
                 product("Crypto", "swift-crypto"),
@@ -99,6 +100,8 @@ if slice == "all" {
                 product("NIOHTTP1", "swift-nio"),
                 product("NIOFoundationCompat", "swift-nio"),
                 product("NIOHTTPCompression", "swift-nio-extras"),
+                product("NIOHTTPTypes", "swift-nio-extras"),
+                product("NIOHTTPTypesHTTP1", "swift-nio-extras"),
             ]),
         .executableTarget(
             name: "curaway",
@@ -123,6 +126,7 @@ if slice == "all" {
             [
                 "curaway", "CareWeb", "CareStore", "CareGateways", "CareDesk", "CareLog", "CareDomain", "CareTestKit",
                 product("AsyncHTTPClient", "async-http-client"),
+                product("NIOPosix", "swift-nio"),
                 product("NIOCore", "swift-nio"),
                 product("NIOFoundationCompat", "swift-nio"),
                 product("NIOHTTP1", "swift-nio"),

@@ -84,7 +84,7 @@ extension RouterMethods where Context == CareContext {
         var handlers = handlers
         if let get = handlers[.get] { handlers[.head] = { try await get($0, $1).createHeadResponse() } }
         let allow = handlers.keys.sorted { $0.rawValue < $1.rawValue }
-        for method in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .options] {
+        for method in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .options, .trace] {
             if let handler = handlers[method] {
                 on(path, method: method, use: handler)
             } else {

@@ -8,6 +8,7 @@ import Hummingbird
 struct CaseRoutes {
     /// Cases in a list.
     static let listLimit = 200
+    /// Unicode scalars, like a message's: one letter can carry thousands of accents.
     static let titleLimit = 120
     static let pageLimit = 200
 
@@ -54,7 +55,7 @@ struct CaseRoutes {
         let caller = try cases.patient(context)
         let body = try await JSON.read(Opening.self, from: request)
         let title = body.title.map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
-        if let title, title.isEmpty || title.count > Self.titleLimit {
+        if let title, title.isEmpty || title.unicodeScalars.count > Self.titleLimit {
             throw JSON.invalid(field: "title", "has 1 to \(Self.titleLimit) characters")
         }
         if let key = body.clientCaseID, CaseID(rawValue: key) == nil {
@@ -96,7 +97,8 @@ struct CaseRoutes {
 
     private func number(_ name: String, in request: Request, _ range: ClosedRange<Int>) throws -> Int? {
         guard let text = request.uri.queryParameters[name[...]] else { return nil }
-        guard let number = Int(text), range.contains(number) else {
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text), range.contains(number)
+        else {
             throw JSON.invalid(field: name, "is a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number

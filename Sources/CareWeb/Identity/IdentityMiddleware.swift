@@ -17,11 +17,9 @@ struct IdentityMiddleware: RouterMiddleware {
             guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw Problem.unauthenticated }
             context.caller = try await verifier.verify(String(parts[1]))
         } else if let cookie = request.cookies[cookieName]?.value {
-            // A browser sends the cookie with whatever any site makes it send, so changes must come from our pages.
-            if request.method != .get, request.method != .head {
-                guard let origin = request.headers[.origin], let host = request.head.authority,
-                    origin == "http://\(host)" || origin == "https://\(host)"
-                else { throw Problem.wrongOrigin }
+            let isReading = request.method == .get || request.method == .head
+            guard isReading ? Provenance.mayRead(request) : Provenance.mayChange(request) else {
+                throw Problem.wrongOrigin
             }
             context.caller = try await verifier.verify(cookie)
         } else {
