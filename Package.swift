@@ -91,6 +91,7 @@ if slice == "all" {
             [
                 "CareDesk", "CareLog", "CareDomain",
                 product("Hummingbird", "hummingbird"),
+                product("HummingbirdCore", "hummingbird"),
                 product("JWTKit", "jwt-kit"),
                 product("CryptoExtras", "swift-crypto"),
                 product("Crypto", "swift-crypto"),
@@ -101,6 +102,8 @@ if slice == "all" {
                 product("NIOHTTP1", "swift-nio"),
                 product("NIOFoundationCompat", "swift-nio"),
                 product("NIOHTTPCompression", "swift-nio-extras"),
+                product("NIOHTTPTypes", "swift-nio-extras"),
+                product("NIOHTTPTypesHTTP1", "swift-nio-extras"),
             ]),
         .executableTarget(
             name: "curaway",
@@ -144,6 +147,7 @@ if slice == "all" {
             [
                 "curaway", "CareWeb", "CareStore", "CareGateways", "CareDesk", "CareLog", "CareDomain", "CareTestKit",
                 product("AsyncHTTPClient", "async-http-client"),
+                product("NIOPosix", "swift-nio"),
                 product("NIOCore", "swift-nio"),
                 product("NIOFoundationCompat", "swift-nio"),
                 product("NIOHTTP1", "swift-nio"),

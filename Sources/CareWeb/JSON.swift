@@ -16,6 +16,9 @@ enum JSON {
         guard type == "application/json" else {
             throw Problem(.unsupportedMediaType, "not_json", "Send Content-Type: application/json.")
         }
+        guard request.headers[values: .contentEncoding].allSatisfy({ $0.lowercased() == "identity" }) else {
+            throw Problem(.unsupportedMediaType, "not_json", "Send the body as it is, not compressed.")
+        }
         let buffer: ByteBuffer
         do {
             buffer = try await request.body.collect(upTo: bodyLimit)
@@ -23,7 +26,13 @@ enum JSON {
             throw Problem(.contentTooLarge, "body_too_large", "A body may have \(bodyLimit) bytes.")
         }
         do {
+            try StrictJSON.check(buffer.readableBytesView)
             return try JSONDecoder().decode(Body.self, from: Data(buffer: buffer))
+        } catch StrictJSON.Fault.tooDeep {
+            throw Problem(
+                .badRequest, "malformed_json", "A body may have \(StrictJSON.depthLimit) levels of arrays and objects.")
+        } catch StrictJSON.Fault.duplicateKey {
+            throw Problem(.badRequest, "malformed_json", "The body names a field twice.")
         } catch DecodingError.keyNotFound(let key, _) {
             throw invalid(field: key.stringValue, "is missing")
         } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {

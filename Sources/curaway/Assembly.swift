@@ -177,6 +177,7 @@ struct Assembly: Sendable {
     ) async throws {
         var application = Application(
             router: try routes().router(logger: logger),
+            server: .guarded(settings.connections, hosts: .loopback(and: settings.hosts)),
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port), serverName: nil, backlog: 4_096),
             onServerRunning: { await onRunning($0.localAddress?.port ?? 0) }, logger: logger)

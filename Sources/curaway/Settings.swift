@@ -2,6 +2,7 @@ import CareDomain
 import CareWeb
 import Configuration
 import Foundation
+import Logging
 import SystemPackage
 
 /// Everything an operator can set, read once at the start. `docs/operations/settings.md` is made from `Setting.all`
@@ -26,7 +27,10 @@ struct Settings: Sendable {
     var identity: Identity
     var host: String
     var port: Int
+    var hosts: [String]
+    var connections: ConnectionLimits
     var data: String
+    var logLevel: Logger.Level
     var frontend: String
     var demonstration: Bool
     var model: Model
@@ -101,7 +105,19 @@ struct Settings: Sendable {
                     + "localhost")
         }
         port = try await source.number("port", default: 8080, 0...65_535)
+        hosts =
+            try await source.optional("hosts").map { $0.split(separator: ",").map { $0.filter { $0 != " " } } } ?? []
+        connections = ConnectionLimits()
+        connections.atOnce = try await source.number("connections.atOnce", default: 20_000, 1...1_000_000)
+        connections.head = .seconds(try await source.number("head.seconds", default: 10, 1...120))
+        connections.body = .seconds(try await source.number("body.seconds", default: 30, 1...600))
+        connections.idle = .seconds(try await source.number("idle.seconds", default: 75, 1...3_600))
+        connections.stalled = .seconds(try await source.number("stalled.seconds", default: 30, 1...600))
+        connections.sendBuffer = try await source.number("send.bufferBytes", default: 131_072, 4_096...16_777_216)
+        connections.headBytes = try await source.number("head.bytes", default: 32_768, 1_024...1_048_576)
+        connections.headFields = try await source.number("head.fields", default: 100, 10...1_000)
         data = try await source.text("data", default: ".curaway")
+        logLevel = try await source.choice("log.level", default: .info)
         frontend = try await source.text("frontend", default: "Frontend")
         demonstration = try await source.flag("demo", default: false)
         if demonstration, case .clerk = identity {
@@ -287,6 +303,10 @@ private struct Source {
         let text = try await text(name, default: standard)
         guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host != nil else {
             throw SettingError(name: name, value: text, why: "it must be an http:// or https:// address")
+        }
+        guard url.user == nil, url.password == nil else {
+            // `check` and errors show addresses; a key has a setting of its own, which they do not.
+            throw SettingError(name: name, value: "", why: "it must have no name and password in it")
         }
         return text.hasSuffix("/") ? String(text.dropLast()) : text
     }

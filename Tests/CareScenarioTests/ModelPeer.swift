@@ -16,12 +16,18 @@ final class ModelPeer: Sendable {
     }
 
     static let answer = "Two nights, then a week nearby."
+    private let echoes: Bool
     private let all = Mutex<[Asked]>([])
     var asked: [Asked] { all.withLock { $0 } }
 
-    /// Listens for the length of the closure, which is told its address.
-    static func listening(_ body: @escaping @Sendable (ModelPeer, _ origin: String) async throws -> Void) async throws {
-        let peer = ModelPeer()
+    private init(echoes: Bool) { self.echoes = echoes }
+
+    /// Listens for the length of the closure, which is told its address. One that `echoes` says back what it was asked,
+    /// and by whom, where that may hurt: in turns in a refusal, in an error after its first words, and not.
+    static func listening(
+        echoes: Bool = false, _ body: @escaping @Sendable (ModelPeer, _ origin: String) async throws -> Void
+    ) async throws {
+        let peer = ModelPeer(echoes: echoes)
         let router = Router()
         router.post("/v1/messages") { request, _ in try await peer.answer(request, Self.anthropic) }
         router.post("/v1/chat/completions") { request, _ in try await peer.answer(request, Self.openAI) }
@@ -47,10 +53,28 @@ final class ModelPeer: Sendable {
     private func answer(_ request: Request, _ events: [String]) async throws -> Response {
         let body = try await request.body.collect(upTo: 1_000_000)
         let json = try JSONDecoder().decode(JSONValue.self, from: Data(buffer: body))
-        all.withLock { $0.append(Asked(path: request.uri.path, headers: request.headers, body: json)) }
+        let number = all.withLock { all in
+            all.append(Asked(path: request.uri.path, headers: request.headers, body: json))
+            return all.count
+        }
+        var events = events
+        if echoes, number % 3 != 0 {
+            let said = "\(request.headers) \(String(buffer: body))"
+            let error = JSONValue.object([
+                "type": .string("error"), "request_id": .string("r \(said)"),
+                "error": .object(["type": .string(said), "message": .string(said), "code": .string(said)]),
+            ])
+            let json = String(decoding: try JSONEncoder().encode(error), as: UTF8.self)
+            if number % 3 == 1 {
+                let headers: HTTPFields = [.contentType: "application/json"]
+                return Response(
+                    status: .badRequest, headers: headers, body: .init(byteBuffer: ByteBuffer(string: json)))
+            }
+            events = events.prefix(4) + ["event: error\ndata: \(json)"]
+        }
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream"],
-            body: ResponseBody { writer in
+            body: ResponseBody { [events] writer in
                 for event in events { try await writer.write(ByteBuffer(string: event + "\n\n")) }
                 try await writer.finish(nil)
             })

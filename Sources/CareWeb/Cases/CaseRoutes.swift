@@ -97,7 +97,8 @@ struct CaseRoutes {
 
     private func number(_ name: String, in request: Request, _ range: ClosedRange<Int>) throws -> Int? {
         guard let text = request.uri.queryParameters[name[...]] else { return nil }
-        guard let number = Int(text), range.contains(number) else {
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text), range.contains(number)
+        else {
             throw JSON.invalid(field: name, "is a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number

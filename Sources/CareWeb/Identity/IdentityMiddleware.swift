@@ -36,7 +36,9 @@ struct IdentityMiddleware: RouterMiddleware {
         let cookies = cookie.tokens(in: request.headers)
         guard !cookies.isEmpty else { throw Problem.unauthenticated }
         // A browser sends the cookie with whatever any site makes it send, so changes must come from our pages.
-        guard request.isReading || request.isFromOurPages else { throw Problem.wrongOrigin }
+        guard request.isReading ? Provenance.mayRead(request) : Provenance.mayChange(request) else {
+            throw Problem.wrongOrigin
+        }
         var refusal = Problem.unauthenticated
         for cookie in cookies {
             do {
@@ -52,9 +54,4 @@ struct IdentityMiddleware: RouterMiddleware {
 
 extension Request {
     fileprivate var isReading: Bool { method == .get || method == .head }
-
-    fileprivate var isFromOurPages: Bool {
-        guard let origin = headers[.origin], let host = head.authority else { return false }
-        return origin == "http://\(host)" || origin == "https://\(host)"
-    }
 }

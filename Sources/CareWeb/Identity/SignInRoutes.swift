@@ -26,6 +26,7 @@ struct SignInRoutes {
     }
 
     func signIn(_ request: Request, _ context: CareContext) async throws -> Response {
+        guard Provenance.isNotForeign(request) else { throw Problem.wrongOrigin }
         let body = try await JSON.read(SignIn.self, from: request)
         guard let id = PersonID(rawValue: body.person), let person = try await store.person(id) else {
             throw JSON.invalid(field: "person", "is nobody known here")

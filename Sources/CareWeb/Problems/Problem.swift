@@ -49,6 +49,22 @@ package struct Problem: Error, Sendable, Equatable {
         .serviceUnavailable, "store_unavailable", "The store does not answer now; nothing was lost. Try again.",
         retryAfter: 2)
 
+    static let tooManyConnections = Problem(
+        .serviceUnavailable, "too_many_connections", "This node has all the connections it can hold; try again.",
+        retryAfter: 1)
+    static let requestTooSlow = Problem(
+        .requestTimeout, "request_too_slow", "The body of this request did not arrive in time.")
+    static let headTooLarge = Problem(
+        .requestHeaderFieldsTooLarge, "head_too_large", "The address and headers of this request are too large.")
+    static let malformedRequest = Problem.badRequest("This is not a request in HTTP/1.1.")
+    static let wrongHost = Problem(
+        .misdirectedRequest, "wrong_host", "This server does not answer to that name (CURAWAY_HOSTS).")
+    static let expectationFailed = Problem(
+        .expectationFailed, "expectation_failed", "The only expectation known here is 100-continue.")
+
+    static func badRequest(_ detail: String) -> Problem { Problem(.badRequest, "bad_request", detail) }
+    static func notImplemented(_ detail: String) -> Problem { Problem(.notImplemented, "not_implemented", detail) }
+
     static func methodNotAllowed(_ allow: [HTTPRequest.Method]) -> Problem {
         var problem = Problem(
             .methodNotAllowed, "method_not_allowed",
@@ -67,19 +83,26 @@ package struct Problem: Error, Sendable, Equatable {
     }
 
     package func response() -> Response {
-        let body = Body(
-            title: status.reasonPhrase, status: status.code, code: code, detail: detail, field: field)
-        var headers: HTTPFields = [.contentType: "application/problem+json", .cacheControl: "no-store"]
-        if let retryAfter { headers[.retryAfter] = String(retryAfter) }
+        Response(status: status, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: json)))
+    }
+
+    var fields: HTTPFields {
+        var fields: HTTPFields = [.contentType: "application/problem+json", .cacheControl: "no-store"]
+        if let retryAfter { fields[.retryAfter] = String(retryAfter) }
         if status == .unauthorized {
             // RFC 6750 §3: what to come with, and whether what came was no longer good.
-            headers[.wwwAuthenticate] = code == "token_expired" ? #"Bearer error="invalid_token""# : "Bearer"
+            fields[.wwwAuthenticate] = code == "token_expired" ? #"Bearer error="invalid_token""# : "Bearer"
         }
-        if !allow.isEmpty { headers[.allow] = allow.map(\.rawValue).joined(separator: ", ") }
+        if !allow.isEmpty { fields[.allow] = allow.map(\.rawValue).joined(separator: ", ") }
+        return fields
+    }
+
+    var json: Data {
+        let body = Body(
+            title: status.reasonPhrase, status: status.code, code: code, detail: detail, field: field)
         let encoder = JSONEncoder()
         // The same problem is the same bytes, whatever it was about.
         encoder.outputFormatting = [.sortedKeys]
-        let bytes = (try? encoder.encode(body)) ?? Data()
-        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+        return (try? encoder.encode(body)) ?? Data()
     }
 }

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import Logging
+import NIOHTTP1
 
 /// The one place where errors become answers, and where every answer gets its security headers.
 struct ProblemMiddleware: RouterMiddleware {
@@ -21,6 +22,8 @@ struct ProblemMiddleware: RouterMiddleware {
             response = Problem.notFound.response()
         } catch let error as HTTPError {
             response = Problem(error.status, "bad_request", error.status.reasonPhrase).response()
+        } catch is HTTPParserError {
+            response = Problem.malformedRequest.response()
         } catch is CancellationError {
             response = Problem.shuttingDown.response()
         } catch {
@@ -33,15 +36,26 @@ struct ProblemMiddleware: RouterMiddleware {
         if response.headers[.contentSecurityPolicy] == nil {
             response.headers[.contentSecurityPolicy] = policy.header
         }
-        for (name, value) in Self.security where response.headers[name] == nil { response.headers[name] = value }
+        for field in SecurityHeaders.all where response.headers[field.name] == nil {
+            response.headers[field.name] = field.value
+        }
         return response
     }
+}
 
-    private static let security: [(HTTPField.Name, String)] = [
-        (.xContentTypeOptions, "nosniff"),
-        (.named("Referrer-Policy"), "no-referrer"),
-        (.named("Cross-Origin-Opener-Policy"), "same-origin"),
-        (.named("Cross-Origin-Resource-Policy"), "same-origin"),
-        (.named("Permissions-Policy"), "camera=(self), microphone=(), geolocation=(), payment=()"),
+/// What every answer tells a browser, whoever says it.
+enum SecurityHeaders {
+    /// No inline script, no foreign source, no framing; Trusted Types on, with no policy allowed at all. Never a word of
+    /// CORS: what this server says is for its own pages. `Strict-Transport-Security` is the proxy's, who has the TLS.
+    static let all: HTTPFields = [
+        .contentSecurityPolicy:
+            "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+            + "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+        .xContentTypeOptions: "nosniff",
+        .named("X-Frame-Options"): "DENY",
+        .named("Referrer-Policy"): "no-referrer",
+        .named("Cross-Origin-Opener-Policy"): "same-origin",
+        .named("Cross-Origin-Resource-Policy"): "same-origin",
+        .named("Permissions-Policy"): "camera=(self), microphone=(), geolocation=(), payment=()",
     ]
 }

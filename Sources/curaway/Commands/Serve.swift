@@ -20,7 +20,8 @@ struct Serve: AsyncParsableCommand {
         options["frontend"] = frontend
         if demo { options["demo"] = "true" }
         let settings = try await readSettings(options, file: place.settings)
-        let logger = Logger(label: "curaway")
+        var logger = Logger(label: "curaway")
+        logger.logLevel = settings.logLevel
         let assembly = try await orExplained { try await Assembly.make(settings, logger: logger) }
         if settings.demonstration { try await Demonstration(assembly: assembly).prepare() }
         try await assembly.serve { port in
