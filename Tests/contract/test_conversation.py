@@ -42,6 +42,7 @@ def test_a_conversation_is_what_the_document_says(server, contract):
     views_show_their_part(amina, case)
     a_wish_for_a_person_is_told(amina, case)
     a_person_takes_over_and_gives_back(amina, case)
+    a_ticket_opens_one_stream(amina, case)
     a_position_of_another_epoch_is_reset(amina, case)
     history_goes_back_page_by_page(amina, case)
     the_server_says_goodbye(amina, case)
@@ -127,6 +128,14 @@ def a_person_takes_over_and_gives_back(amina, case):
         assert priya.problem("POST", f"{case}/release") == (409, "not_accepted")
         assert amina.problem("POST", f"{case}/accept") == (403, "forbidden")
     amina.seen |= priya.seen
+
+
+def a_ticket_opens_one_stream(amina, case):
+    ticket = amina.post("/api/v1/stream-tickets", {"case_id": name(case)}).json()["ticket"]
+    stranger = amina.beside()
+    with stranger.stream(f"{case}/events?ticket={ticket}") as stream:
+        stream.until("ready")
+    assert stranger.problem("GET", f"{case}/events?ticket={ticket}") == (401, "ticket_invalid")
 
 
 def a_position_of_another_epoch_is_reset(amina, case):
