@@ -1,19 +1,19 @@
 // Puts the parts together. The only file that knows the real network, clock and storage.
 
+import { preferred, speak } from "./i18n/language.js";
 import { Api } from "./wire/api.js";
 import { uuid, wallClock } from "./wire/clock.js";
 import { Correspondence } from "./wire/correspondence.js";
+import { place } from "./wire/page.js";
 import { Session } from "./wire/session.js";
 import { CaseList } from "./view/cases.js";
 import { Chat } from "./view/chat.js";
 import { Composer } from "./view/composer.js";
 import { Shell } from "./view/shell.js";
-import { SignIn } from "./view/sign-in.js";
 
 customElements.define("curaway-composer", Composer);
 customElements.define("curaway-chat", Chat);
 customElements.define("curaway-cases", CaseList);
-customElements.define("curaway-sign-in", SignIn);
 customElements.define("curaway-app", Shell);
 
 // Fetched when it is needed: an installation without Clerk never is.
@@ -35,6 +35,10 @@ const shell = new Shell({
             random: Math.random,
             storage: sessionStorage,
             hidden: () => document.hidden,
+            place,
         }),
 });
+await speak(preferred(session.person?.language ?? navigator.language));
+document.querySelector(".boot")?.remove();
 document.body.append(shell);
+performance.mark("curaway.ready");

@@ -111,7 +111,10 @@ test("with Clerk no token is kept, a refusal keeps the draft, and another person
         () => Promise.resolve(/** @type {import("../js/wire/clerk.js").Clerk} */ (/** @type {unknown} */ (clerk))),
     );
     assert.equal(here.signedIn, false);
+    // A tap on "Sign in" before Clerk's script was there led nowhere, and nothing said so.
+    assert.equal(here.elsewhere, false);
     await here.join(clerkConfig, () => ended++);
+    assert.equal(here.elsewhere, true);
     here.begin(null, layla);
     assert.equal(here.signedIn, true);
     assert.equal(await here.token(), "kept");

@@ -255,3 +255,24 @@ function fold(log, count) {
     if (reply && (messages.get(reply.id)?.version ?? 0) >= reply.attempt) reply = null;
     return snapshot([...messages.values()].sort((a, b) => a.sequence - b.sequence), reply);
 }
+
+test("what a stream that is behind a snapshot still tells of an answer that is over, changes nothing and asks for nothing", () => {
+    // Found by the simulator: the answer ended without a word, so no message stood against its late words, and each of
+    // them asked for another snapshot.
+    const gone = after(started(), delta(1, "two"), { type: "sync.began" }, {
+        type: "snapshot",
+        snapshot: snapshot(
+            [message({ id: "q", sequence: 1 }), message({ id: "q2", sequence: 3 })],
+            running({ id: "r2", sequence: 4 }),
+        ),
+        at: 0,
+    });
+    const late = [started(), delta(2, "nights"), told(2, "two nights"), over("failed")].reduce(
+        (state, event) => reduce(state, { type: "event", event, at: 0 }),
+        gone,
+    );
+    assert.deepEqual(seen(late), seen(gone));
+    assert.equal(late.stale, false);
+    const again = reduce(late, { type: "event", event: started(2), at: 0 });
+    assert.equal(again.replies.get("r")?.phase, "thinking", "another attempt is news");
+});

@@ -48,7 +48,7 @@ class Reader {
     }
 }
 
-test("however the text is cut, the end is what reading it at once gives", () => {
+test("C36 however the text is cut, the end is what reading it at once gives", () => {
     for (const [index, text] of corpus.entries()) {
         const whole = parseBlocks(text, false).map((one) => one.node);
         for (let seed = 1; seed <= 60; seed++) {
@@ -63,7 +63,7 @@ test("however the text is cut, the end is what reading it at once gives", () => 
     }
 });
 
-test("a finished block never changes afterwards", () => {
+test("C34 a finished block never changes afterwards", () => {
     for (const [index, text] of corpus.entries()) {
         const reader = new Reader(), whole = parseBlocks(text, false).map((one) => one.node);
         for (const character of text) {
@@ -73,7 +73,7 @@ test("a finished block never changes afterwards", () => {
     }
 });
 
-test("at no prefix does a raw marker show or a half-known link lead anywhere", () => {
+test("C35 at no prefix does a raw marker show or a half-known link lead anywhere", () => {
     for (const [index, text] of corpus.entries()) {
         const targets = new Set(hrefs(parseBlocks(text, false).map((one) => one.node)));
         for (let length = 1; length <= text.length; length++) {
@@ -86,7 +86,7 @@ test("at no prefix does a raw marker show or a half-known link lead anywhere", (
     }
 });
 
-test("an unclosed fence is code from its first line", () => {
+test("C35 an unclosed fence is code from its first line", () => {
     const [block] = parseBlocks("```js\nconst a = 1", true);
     assert.equal(block?.node.tag, "pre");
     assert.equal(plainText(block ? [block.node] : []).trim(), "const a = 1");
@@ -104,7 +104,7 @@ test("emphasis nests and pairs with its nearest", () => {
     ]);
 });
 
-test("only https, mailto and tel may be followed", () => {
+test("C37 only https, mailto and tel may be followed", () => {
     for (const fine of ["https://curaway.example/a?b=c#d", "mailto:care@curaway.example", "tel:+4930123"]) {
         assert.equal(safeLink(fine), fine);
     }
@@ -122,7 +122,7 @@ test("only https, mailto and tel may be followed", () => {
     }
 });
 
-test("hostile text becomes text", () => {
+test("C37 hostile text becomes text", () => {
     const hostile =
         "<script>alert(1)</script> <img src=x onerror=alert(1)> <svg/onload=x> [a](javascript:x) ![b](data:x)";
     const shown = parseBlocks(hostile, false).map((one) => one.node);

@@ -1,7 +1,10 @@
 // What is said aloud: enough to follow by ear, and never each word.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { learn } from "../js/i18n/language.js";
 import { Narrator } from "../js/view/narrator.js";
+
+await learn("en");
 
 /** @import {Item, ItemState} from "../js/model/timeline.js" */
 
@@ -9,6 +12,7 @@ import { Narrator } from "../js/view/narrator.js";
 const item = (key, state, more) => ({
     key,
     id: key,
+    sequence: 1,
     sender: "ai",
     name: null,
     state,
@@ -18,6 +22,7 @@ const item = (key, state, more) => ({
     since: 0,
     canRetry: false,
     code: null,
+    transient: false,
     clientMessageId: null,
     ...more,
 });

@@ -18,7 +18,7 @@ const expected = [
     { event: "message", data: "", id: null },
 ];
 
-test("what is read does not depend on where the text was cut", () => {
+test("C22 what is read does not depend on where the text was cut", () => {
     assert.deepEqual(read(stream), expected);
     for (let cut = 0; cut <= stream.length; cut++) {
         assert.deepEqual(read(stream.slice(0, cut), stream.slice(cut)), expected, `cut at ${cut}`);
@@ -26,7 +26,7 @@ test("what is read does not depend on where the text was cut", () => {
     assert.deepEqual(read(...stream.split("")), expected, "one by one");
 });
 
-test("characters cut in the middle of their bytes arrive whole", () => {
+test("C22 C23 characters cut in the middle of their bytes arrive whole", () => {
     const bytes = new TextEncoder().encode("data: سلام 👩‍⚕️\n\n");
     for (let cut = 0; cut <= bytes.length; cut++) {
         const decoder = new TextDecoder();
@@ -35,7 +35,7 @@ test("characters cut in the middle of their bytes arrive whole", () => {
     }
 });
 
-test("a line beyond the bound costs its event and nothing else", () => {
+test("C22 a line beyond the bound costs its event and nothing else", () => {
     const parser = new SseParser();
     const events = [];
     events.push(...parser.push("data: "));
@@ -44,7 +44,7 @@ test("a line beyond the bound costs its event and nothing else", () => {
     assert.deepEqual(events.map((one) => one.data), ["the next"]);
 });
 
-test("retry is digits or nothing", () => {
+test("C22 retry is digits or nothing", () => {
     const parser = new SseParser();
     parser.push("retry: 12a\n\nretry: -1\n\n");
     assert.equal(parser.retry, null);

@@ -78,7 +78,7 @@ function line() {
 const delta = (n) =>
     `id: e-${n}\nevent: reply.delta\ndata: {"type":"reply.delta","reply_id":"r","attempt":1,"n":${n},"text":"w${n}"}\n\n`;
 
-test("it comes back from its last id", async () => {
+test("C3 C20 it comes back from its last id", async () => {
     const { stream, last, clock, attempts, heard } = line();
     stream.resume("e-0");
     await last().accept();
@@ -90,20 +90,22 @@ test("it comes back from its last id", async () => {
     assert.deepEqual(heard, ["w1", "w2"]);
 });
 
-test("what a former attempt still says changes nothing", async () => {
+test("C19 what a former attempt still says changes nothing", async () => {
     const { stream, last, attempts, heard } = line();
     stream.resume("e-0");
     const first = last();
     await first.accept();
-    stream.wake(true);
+    stream.happened("shown");
     assert.equal(first.signal.aborted, true);
     await last().accept();
     await first.say(delta(1));
     await last().say(delta(1));
-    assert.deepEqual([attempts.length, heard.length, stream.cursor], [2, 1, "e-1"]);
+    stream.happened("shown");
+    stream.happened("tapped"); // one attempt at a time
+    assert.deepEqual([attempts.length, heard.length, last().cursor], [3, 1, "e-1"]);
 });
 
-test("silence beyond the watchdog is a broken line; heartbeats alone keep it", async () => {
+test("C11 C12 silence beyond the watchdog is a broken line; heartbeats alone keep it", async () => {
     const { stream, last, attempts, clock } = line();
     stream.resume("e-0");
     await last().accept();
@@ -116,7 +118,7 @@ test("silence beyond the watchdog is a broken line; heartbeats alone keep it", a
     assert.equal(attempts.length, 2);
 });
 
-test("visible, online and pageshow in one tick are one attempt, whatever the pause", async () => {
+test("C18 visible, online, pageshow and resume in one tick are one attempt, whatever the pause", async () => {
     const { stream, last, attempts, clock } = line();
     stream.resume("e-0");
     for (let failure = 0; failure < 6; failure++) {
@@ -125,13 +127,14 @@ test("visible, online and pageshow in one tick are one attempt, whatever the pau
         if (failure < 5) clock.advance(31_000);
     }
     const before = attempts.length;
-    stream.wake();
-    stream.wake();
-    stream.wake(true);
+    stream.happened("visible");
+    stream.happened("online");
+    stream.happened("shown");
+    stream.happened("resumed");
     assert.equal(attempts.length, before + 1);
 });
 
-test("a server that accepts and closes is not hammered", async () => {
+test("C5 a server that accepts and closes is not hammered", async () => {
     const { stream, last, attempts, clock } = line();
     stream.resume("e-0");
     for (let second = 0; second < 100; second++) {
@@ -142,7 +145,7 @@ test("a server that accepts and closes is not hammered", async () => {
     assert.ok(attempts.length <= 8, String(attempts.length));
 });
 
-test("Retry-After is heeded", async () => {
+test("C8 Retry-After is heeded", async () => {
     const { stream, last, attempts, clock } = line();
     stream.resume("e-0");
     await last().status(503, { "Retry-After": "3" });
@@ -152,7 +155,7 @@ test("Retry-After is heeded", async () => {
     assert.equal(attempts.length, 2);
 });
 
-test("401, 403, 404 and 410 end it and say why, 400 asks for a new position", async () => {
+test("C9 C26 401, 403, 404 and 410 end it and say why, 400 asks for a new position", async () => {
     for (
         const [status, why]
             of /** @type {const} */ ([[401, "signed_out"], [403, "forbidden"], [404, "gone"], [410, "gone"], [
@@ -183,7 +186,7 @@ test("bye says when to come back, gone says not to", async () => {
     assert.deepEqual([attempts.length, ends], [2, ["gone"]]);
 });
 
-test("auth_expired after a healthy time reconnects at once", async () => {
+test("C28 auth_expired after a healthy time reconnects at once", async () => {
     const { stream, last, attempts, clock } = line();
     stream.resume("e-0");
     await last().accept();

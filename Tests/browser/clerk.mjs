@@ -20,6 +20,10 @@ export class FakeClerk {
     lifetime = 2;
     /** Tokens given out. */
     issued = [];
+    /** Every address it was asked for, each with the page that asked. */
+    asked = [];
+    /** Its script comes after this. */
+    scriptMayCome = Promise.resolve();
     /** While true it answers nothing but errors. */
     isDown = false;
 
@@ -77,6 +81,7 @@ export class FakeClerk {
 
     #answer(request, response) {
         const url = new URL(request.url, this.origin);
+        this.asked.push(`${request.url} ${request.headers.referer ?? ""}`);
         const say = (status, body, headers = {}) => {
             response.writeHead(status, {
                 "Access-Control-Allow-Origin": this.site,
@@ -94,7 +99,7 @@ export class FakeClerk {
                 return say(200, { keys: [{ ...key, kid, use: "sig", alg: "RS256" }] });
             }
             case "GET /npm/@clerk/clerk-js@5/dist/clerk.headless.browser.js":
-                return say(200, `(${clerkJs})(${JSON.stringify(this.origin)});`, script);
+                return void this.scriptMayCome.then(() => say(200, `(${clerkJs})(${JSON.stringify(this.origin)});`, script));
             case "GET /npm/@clerk/clerk-js@5/dist/piece.js":
                 return say(200, "globalThis.clerkPiece = true;", script);
             case "GET /v1/client":

@@ -2,8 +2,9 @@
 // pace a test can watch. And a client of its own, so that a test can ask the server what is true.
 
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,20 +23,46 @@ async function freePort() {
     return port;
 }
 
+/**
+ * The app as it is in the repository, and before its first script one that watches (watch.js). Served as a file of the
+ * same origin, because the page's policy lets nothing else in, and because then it is the same in every engine.
+ * @param {string} folder @param {number} hurry @param {Function[]} first functions to run in the page before the app
+ */
+async function watchedApp(folder, hurry, first) {
+    await cp(join(root, "Frontend"), folder, { recursive: true });
+    const watch = await readFile(new URL("watch.js", import.meta.url), "utf8");
+    const own = first.map((body) => `(${body})();\n`).join("");
+    await writeFile(join(folder, "js/watch.js"), watch.replace("hurry = 1;", `hurry = ${hurry};`) + own);
+    const page = join(folder, "index.html"), html = await readFile(page, "utf8");
+    const tag = '<script src="{{assets}}/js/watch.js"></script>';
+    await writeFile(page, html.replace(/<title>.*<\/title>/, (title) => `${title}\n${tag}`));
+}
+
 export class Server {
     #child;
     #data;
     #output = "";
 
-    /** `pace`: milliseconds between the words of the guide; `settings(origin)`: variables beyond those of the demonstration. */
-    static async start({ pace = 60, settings = null, binary = process.env.CURAWAY_BINARY ?? join(root, ".build/debug/curaway") } = {}) {
+    /**
+     * `pace`: milliseconds between the words of the guide; `settings(origin)`: variables beyond those of the demonstration;
+     * `hurry`: how many times as fast the page's time goes; `first`: functions that run in the page before the app does.
+     */
+    static async start({
+        pace = 60,
+        settings = null,
+        hurry = 1,
+        first = [],
+        binary = process.env.CURAWAY_BINARY ?? join(root, ".build/debug/curaway"),
+    } = {}) {
         const server = new Server();
         const port = await freePort();
         server.origin = `http://127.0.0.1:${port}`;
         server.#data = await mkdtemp(join(tmpdir(), "curaway-browser-"));
         // A developer's settings must not reach the server under test.
         const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("CURAWAY_"));
-        const args = ["serve", "--port", port, "--data", server.#data, "--frontend", join(root, "Frontend")];
+        const app = join(server.#data, "app");
+        await watchedApp(app, hurry, first);
+        const args = ["serve", "--port", port, "--data", server.#data, "--frontend", app];
         if (!settings) args.push("--demo");
         server.#child = spawn(binary, args.map(String), {
             cwd: server.#data,
@@ -89,7 +116,24 @@ export class Server {
             cases: async () => (await this.#request("GET", "/api/v1/cases", token)).cases,
             newCase: (fields = {}) => this.#request("POST", "/api/v1/cases", token, fields),
             snapshot: (id) => this.#request("GET", `/api/v1/cases/${id}`, token),
+            /** Every message there is, in order. */
+            history: async (id) => {
+                let { messages, more } = await this.#request("GET", `/api/v1/cases/${id}`, token);
+                while (more) {
+                    const page = await this.#request("GET", `/api/v1/cases/${id}/messages?before=${messages[0].sequence}&limit=200`, token);
+                    messages = [...page.messages, ...messages];
+                    more = page.more;
+                }
+                return messages;
+            },
+            /** The answer itself, headers and all. */
+            raw: (path) => fetch(this.origin + path, { headers: { Authorization: `Bearer ${token}` } }),
+            /** Asks, and comes back with the answer. */
+            say: (id, message) =>
+                this.#request("POST", `/api/v1/cases/${id}/chat`, token, { message, client_message_id: randomUUID() }),
+            accept: (id) => this.#request("POST", `/api/v1/cases/${id}/accept`, token),
             stop: (id, reply) => this.#request("POST", `/api/v1/cases/${id}/replies/${reply}/stop`, token),
+            retry: (id, reply) => this.#request("POST", `/api/v1/cases/${id}/replies/${reply}/retry`, token),
         };
     }
 }

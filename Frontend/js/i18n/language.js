@@ -1,13 +1,16 @@
-// Which language the app speaks now. A choice made by hand is remembered; otherwise the person's own language holds.
+// Which language the app speaks now. A choice made by hand is remembered; otherwise the person's own language holds. Only
+// the words of that language are fetched.
 
 /** @import {Language} from "../wire/types.js" */
-/** @import {Word} from "./catalogue.js" */
-import { catalogue } from "./catalogue.js";
+/** @import {Word} from "./en.js" */
 
 const key = "curaway-language";
+const catalogues = { en: () => import("./en.js"), ar: () => import("./ar.js") };
 
 /** @type {Language} */
 let current = "en";
+/** @type {Partial<Record<Word, string>>} */
+let words = {};
 
 export function language() {
     return current;
@@ -18,22 +21,28 @@ export function direction() {
     return current === "ar" ? "rtl" : "ltr";
 }
 
-/** @param {Language} chosen */
-export function speak(chosen) {
+/** Brings the words in. Where they cannot be had the language stays as it is. @param {Language} chosen */
+export async function learn(chosen) {
+    ({ words } = await catalogues[chosen]());
     current = chosen;
-    document.documentElement.lang = chosen;
+}
+
+/** @param {Language} chosen */
+export async function speak(chosen) {
+    await learn(chosen).catch(() => {});
+    document.documentElement.lang = current;
     document.documentElement.dir = direction();
     document.title = t("app.name");
 }
 
 /** @param {Language} chosen */
-export function choose(chosen) {
+export async function choose(chosen) {
     try {
         localStorage.setItem(key, chosen);
     } catch {
         // Not remembered, still spoken.
     }
-    speak(chosen);
+    await speak(chosen);
 }
 
 /** @param {string | null | undefined} wanted the person's, or the browser's @returns {Language} */
@@ -49,7 +58,7 @@ export function preferred(wanted) {
 
 /** @param {Word} word @param {Record<string, string | number>} [values] @returns {string} */
 export function t(word, values = {}) {
-    return catalogue[current][word].replace(/\{(\w+)\}/g, (whole, name) => {
+    return (words[word] ?? "").replace(/\{(\w+)\}/g, (whole, name) => {
         const value = values[name];
         return typeof value === "number" ? number(value) : value ?? whole;
     });
@@ -58,7 +67,7 @@ export function t(word, values = {}) {
 /** Where a case is on its way; a status of tomorrow's server has no words here. @param {string} status */
 export function statusWord(status) {
     const word = /** @type {Word} */ (`status.${status}`);
-    return word in catalogue.en ? t(word) : "";
+    return t(word);
 }
 
 /** Arabic with the digits patients abroad can compare with their papers. */
@@ -87,3 +96,6 @@ export function day(at, now) {
 export function midnight(at) {
     return new Date(at).setHours(0, 0, 0, 0);
 }
+
+// The page names this file apart, so that the words come while the rest of the app is still on its way.
+if (typeof document !== "undefined") catalogues[preferred(navigator.language)]().catch(() => {});

@@ -13,25 +13,5 @@ export const healthyAfter = 10_000;
  */
 export function delay(failures, random, atLeast = 0) {
     const spread = Math.min(cap, base * 2 ** Math.min(failures, 20));
-    return Math.max(atLeast, 0) + floor + random() * spread;
-}
-
-/** @typedef {{readonly failures: number, readonly openedAt: number | null}} Health */
-
-/** @type {Health} */
-export const rested = { failures: 0, openedAt: null };
-
-/** @param {Health} health @param {number} at @returns {Health} */
-export function opened(health, at) {
-    return { failures: health.failures, openedAt: at };
-}
-
-/**
- * The stream is gone: how often did that happen in a row, this one not counted?
- * @param {Health} health @param {number} at @returns {{failures: number, next: Health}}
- */
-export function dropped(health, at) {
-    const healthy = health.openedAt !== null && at - health.openedAt >= healthyAfter;
-    const failures = healthy ? 0 : health.failures;
-    return { failures, next: { failures: failures + 1, openedAt: null } };
+    return Math.max(atLeast, floor) + random() * spread;
 }

@@ -3,6 +3,8 @@
 // any order, twice or late, and the picture is the same. The test of it all: a fresh snapshot equals a stale one plus
 // the entries since.
 
+import { sending } from "./outbox.js";
+
 /**
  * @import {CareCase, ChatResult, Handling, Message, Page, ReplyResult, ReplyState, Snapshot, StreamEvent}
  *     from "../wire/types.js"
@@ -44,6 +46,7 @@
  * @property {CareCase | null} case
  * @property {ReadonlyMap<string, Message>} messages
  * @property {ReadonlyMap<string, Reply>} replies
+ * @property {ReadonlySet<string>} past attempts that a snapshot knew to be over: what is still told of them is old
  * @property {readonly Pending[]} pending
  * @property {boolean} more older messages exist on the server
  * @property {"idle" | "loading" | "failed"} older
@@ -79,6 +82,7 @@ export function initial(caseId) {
         case: null,
         messages: new Map(),
         replies: new Map(),
+        past: new Set(),
         pending: [],
         more: false,
         older: "idle",
@@ -130,11 +134,6 @@ export function reduce(state, action) {
             return reply ? put(state, { ...reply, stopping: action.type === "stop.asked" }) : state;
         }
     }
-}
-
-/** @param {string} clientMessageId @param {string} body @param {number} at @returns {Pending} */
-export function sending(clientMessageId, body, at) {
-    return { clientMessageId, body, at, state: "sending", code: null, transient: false };
 }
 
 /** The reply that is being written or waits to be, if any. @param {Conversation} state @returns {Reply | null} */
@@ -192,9 +191,11 @@ function arrived(state, incoming) {
 /** @param {Conversation} state @param {StreamEvent} event @param {number} at @returns {Conversation} */
 function happened(state, event, at) {
     switch (event.type) {
-        case "message": // rule 1
+        // Rule 1.
+        case "message":
             return upsert(state, [event.message]);
-        case "reply.started": { // rule 2
+        // Rule 2.
+        case "reply.started": {
             if (settled(state, event.reply_id, event.attempt)) return state;
             const held = state.replies.get(event.reply_id);
             if (!held || event.attempt > held.attempt) {
@@ -204,7 +205,8 @@ function happened(state, event, at) {
             const phase = held.phase === "queued" ? "thinking" : held.phase;
             return put(state, { ...held, phase, sequence: event.sequence });
         }
-        case "reply.delta": { // rule 3
+        // Rule 3.
+        case "reply.delta": {
             if (settled(state, event.reply_id, event.attempt)) return state;
             const held = state.replies.get(event.reply_id);
             if (held && event.attempt < held.attempt) return state;
@@ -213,7 +215,8 @@ function happened(state, event, at) {
             if (event.n !== held.through + 1) return { ...state, stale: true };
             return put(state, { ...held, phase: "streaming", through: event.n, text: held.text + event.text });
         }
-        case "reply.snapshot": { // rule 4
+        // Rule 4.
+        case "reply.snapshot": {
             const { reply_id, attempt, sequence, through, text } = event;
             if (settled(state, reply_id, attempt)) return state;
             return caughtUp(state, { ...begun(reply_id, attempt, sequence, at), through, text });
@@ -224,7 +227,8 @@ function happened(state, event, at) {
         case "reply.failed": {
             const id = event.reply_id, how = /** @type {ReplyState} */ (event.type.slice("reply.".length));
             const told = event.message_id === null || settled(state, id, event.attempt);
-            if (!told) return { ...state, stale: true }; // its message should have come before
+            // Its message should have come before.
+            if (!told) return { ...state, stale: true };
             return ended(state, { ...event, id, state: how }, event.retryable);
         }
         case "handling":
@@ -280,14 +284,21 @@ function fromSnapshot(state, snapshot, at) {
     const keepsOlder = !hole && before !== null && before < oldest;
     let next = upsert(hole ? { ...state, messages: new Map() } : state, snapshot.messages);
     next = aboutCase(next, snapshot.case);
+    // What we believed to be running and the snapshot does not tell is over, and the talk has moved on. One that waits may
+    // wait still: a snapshot tells one reply.
+    const past = new Set(state.past), replies = new Map();
+    for (const [id, reply] of next.replies) {
+        if (!isActive(reply) || id === snapshot.reply?.id) replies.set(id, reply);
+        else if (reply.phase !== "queued") past.add(id + reply.attempt);
+    }
     next = {
         ...next,
         more: keepsOlder ? state.more : snapshot.more,
         older: "idle",
         loaded: true,
         syncing: false,
-        // What we believed to be running and the snapshot does not tell is over, and the talk has moved on.
-        replies: new Map([...next.replies].filter(([id, reply]) => !isActive(reply) || id === snapshot.reply?.id)),
+        replies,
+        past,
     };
     const reply = snapshot.reply;
     if (!reply) return next;
@@ -346,7 +357,7 @@ function placeOf(state, replyId) {
 /** Rule 5: the message's id is the reply's id and its version the attempt; once it stands it is the truth. */
 /** @param {Conversation} state @param {string} replyId @param {number} attempt */
 function settled(state, replyId, attempt) {
-    return (state.messages.get(replyId)?.version ?? 0) >= attempt;
+    return (state.messages.get(replyId)?.version ?? 0) >= attempt || state.past.has(replyId + attempt);
 }
 
 /** @param {Conversation} state @param {readonly Message[]} incoming @returns {Conversation} */
@@ -355,7 +366,8 @@ function upsert(state, incoming) {
     let messages = null;
     let next = state;
     for (const message of incoming) {
-        if (message.audience === "staff") continue; // never sent to a patient; and if it were, never shown
+        // Never sent to a patient; and if it were, never shown.
+        if (message.audience === "staff") continue;
         const held = (messages ?? state.messages).get(message.id);
         if (held && held.version >= message.version) continue;
         messages ??= new Map(state.messages);

@@ -36,17 +36,18 @@ export function jumped(answer) {
 }
 
 /**
- * Something grew. Where to scroll, if anywhere?
+ * Something grew, or the window did. Where to scroll, if anywhere?
  * @param {Follow} follow
- * @param {{end: number, answer: string | null, answerTop: number | null}} view `end`: the scroll position of the very
- *     end; `answerTop`: where the first line of the answer being written lies, in the same measure
+ * @param {{end: number, top: number, answer: string | null, answerTop: number | null, resized: boolean}} view `end`: the
+ *     scroll position of the very end; `top`: the present one; `answerTop`: where the first line of the newest answer
+ *     lies, in the same measure; `resized`: the window changed, not what is in it (a keyboard opened)
  * @returns {{follow: Follow, to: number | null}}
  */
-export function grew(follow, view) {
+export function grew(follow, { end, top, answer, answerTop, resized }) {
     if (follow.mode !== "following") return { follow, to: null };
-    if (view.answer === null || view.answerTop === null || view.answer === follow.past) {
-        return { follow, to: view.end };
-    }
-    const top = Math.max(0, view.answerTop - headroom);
-    return top < view.end ? { follow: { ...follow, mode: "held" }, to: top } : { follow, to: view.end };
+    if (resized || answer === null || answerTop === null || answer === follow.past) return { follow, to: end };
+    const first = Math.max(0, answerTop - headroom);
+    if (first >= end) return { follow, to: end };
+    // Already past its first line, because the window had shrunk: nothing moves back.
+    return { follow: { ...follow, mode: "held" }, to: top > first ? null : first };
 }

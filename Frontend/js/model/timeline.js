@@ -11,6 +11,7 @@ import { isActive } from "./conversation.js";
  * @typedef {object} Item
  * @property {string} key stays the same from "sending" to "sent", and from "thinking" to "complete"
  * @property {string} id
+ * @property {number} sequence its place; beyond every other while the server has not told it
  * @property {Sender} sender
  * @property {string | null} name
  * @property {ItemState} state
@@ -20,71 +21,76 @@ import { isActive } from "./conversation.js";
  * @property {number} since when waiting began (answers in flight)
  * @property {boolean} canRetry
  * @property {string | null} code
+ * @property {boolean} transient it failed, and goes out again by itself
  * @property {string | null} clientMessageId
  */
 
-/** @type {WeakMap<ReadonlyMap<string, Message>, Message[]>} */
-const sortedOnce = new WeakMap();
+/** Entries of messages, by the map they stand in: a token changes no message, and thousands need not be read again. */
+/** @type {WeakMap<ReadonlyMap<string, Message>, Item[]>} */
+const readOnce = new WeakMap();
 
-/** @param {ReadonlyMap<string, Message>} messages */
-function sorted(messages) {
-    let list = sortedOnce.get(messages);
-    if (!list) {
-        list = [...messages.values()].sort((a, b) => a.sequence - b.sequence);
-        sortedOnce.set(messages, list);
+/** @param {ReadonlyMap<string, Message>} messages @returns {readonly Item[]} in order */
+function confirmed(messages) {
+    let items = readOnce.get(messages);
+    if (!items) {
+        items = [...messages.values()].sort((a, b) => a.sequence - b.sequence).map(fromMessage);
+        readOnce.set(messages, items);
     }
-    return list;
+    return items;
 }
 
 /** @param {Conversation} state @returns {Item[]} */
 export function timeline(state) {
-    /** @type {{sequence: number, item: Item}[]} */
-    const placed = [];
+    const items = [...confirmed(state.messages)];
+    const newest = items.at(-1)?.sequence ?? 0;
+    const nobody = state.case?.handling.state === "coordinator";
     /** @type {Item[]} */
     const waiting = [];
-    const messages = sorted(state.messages);
-    const newest = messages.at(-1)?.sequence ?? 0;
     let busy = false;
-
-    for (const message of messages) {
-        const reply = state.replies.get(message.id);
-        if (reply && isActive(reply)) continue; // a newer attempt takes its place
-        const item = fromMessage(message);
-        // The newer attempt left no word. Once the talk has moved on that is nobody's business any more.
-        if (reply && message.sequence === newest) {
-            item.state = reply.phase === "stopped" ? "stopped" : "failed";
-            item.code = reply.code;
-            item.canRetry = reply.retryable;
-        }
-        placed.push({ sequence: message.sequence, item });
-    }
     for (const reply of state.replies.values()) {
-        if (isActive(reply)) busy = true;
-        else if (state.messages.has(reply.id) || (reply.sequence ?? 0) < newest) continue; // told above, or passed over
+        const active = isActive(reply), told = items.findLastIndex((one) => one.id === reply.id);
+        busy ||= active;
+        // A newer attempt takes its place.
+        if (active && told >= 0) items.splice(told, 1);
+        else if (told >= 0) {
+            // The newer attempt left no word. Once the talk has moved on that is nobody's business any more.
+            const item = items[told];
+            if (item?.sequence !== newest) continue;
+            const state = reply.phase === "stopped" ? "stopped" : "failed";
+            items[told] = { ...item, state, code: reply.code, canRetry: reply.retryable };
+            continue;
+        } else if (!active && (reply.sequence ?? 0) < newest) continue;
         if (reply.sequence === null) waiting.push(fromReply(reply));
-        else placed.push({ sequence: reply.sequence, item: fromReply(reply) });
+        else items.splice(place(items, reply.sequence), 0, fromReply(reply));
     }
-    placed.sort((a, b) => a.sequence - b.sequence);
-    const items = placed.map((one) => one.item);
     for (const pending of state.pending) items.push(fromPending(pending));
     items.push(...waiting);
-    onlyTheLastMayBeTriedAgain(items, busy || state.case?.handling.state === "coordinator");
+    // Only the last answer may be asked for again, and only while nobody else is answering.
+    const last = items.findLastIndex((one) => one.sender === "ai");
+    for (let at = last; at >= 0; at--) {
+        const item = items[at];
+        if (item?.canRetry && (at < last || busy || nobody)) items[at] = { ...item, canRetry: false };
+    }
     return items;
 }
 
-/** @param {Item[]} items @param {boolean} nobody */
-function onlyTheLastMayBeTriedAgain(items, nobody) {
-    let last = true;
-    for (let at = items.length - 1; at >= 0; at--) {
-        const item = items[at];
-        if (!item || item.sender !== "ai") continue;
-        if (!last || nobody) item.canRetry = false;
-        last = false;
-    }
+/** @param {readonly Item[]} items @param {number} sequence */
+function place(items, sequence) {
+    return items.findLastIndex((one) => one.sequence < sequence) + 1;
 }
 
 /** What most entries have nothing to say about. */
-const blank = { name: null, answeredBy: null, at: null, since: 0, canRetry: false, code: null, clientMessageId: null };
+const blank = {
+    sequence: Infinity,
+    name: null,
+    answeredBy: null,
+    at: null,
+    since: 0,
+    canRetry: false,
+    code: null,
+    transient: false,
+    clientMessageId: null,
+};
 
 /** @param {Message} message @returns {Item} */
 function fromMessage(message) {
@@ -94,6 +100,7 @@ function fromMessage(message) {
         ...blank,
         key: message.client_message_id ?? message.id,
         id: message.id,
+        sequence: message.sequence,
         sender: message.sender_type,
         name: message.sender_name,
         state: own ? "sent" : message.status,
@@ -111,6 +118,7 @@ function fromReply(reply) {
         ...blank,
         key: reply.id,
         id: reply.id,
+        sequence: reply.sequence ?? Infinity,
         sender: "ai",
         state: reply.phase,
         body: reply.text,
@@ -130,7 +138,9 @@ function fromPending(pending) {
         state: pending.state,
         body: pending.body,
         at: pending.at,
+        since: pending.at,
         code: pending.code,
+        transient: pending.transient,
         clientMessageId: pending.clientMessageId,
     };
 }

@@ -1,7 +1,7 @@
 // What is said of a broken line: nothing while it is short, then that we are at it, then a way to hurry.
 
 import { t } from "../i18n/language.js";
-import { h } from "./dom.js";
+import { button, h } from "./dom.js";
 
 /** Trouble shorter than this is nobody's business. */
 const troubleAfter = 2_000;
@@ -24,14 +24,10 @@ export class Banner {
         if (this.element.dataset.level === level) return;
         this.element.dataset.level = level;
         this.element.hidden = level === "fine";
-        this.element.replaceChildren(...this.#content(level));
-    }
-
-    /** @param {"fine" | "trouble" | "lost"} level @returns {HTMLElement[]} */
-    #content(level) {
-        if (level === "fine") return [];
-        if (level === "trouble") return [h("span", {}, t("banner.reconnecting"))];
-        const props = { type: "button", class: "plain", "data-action": "reconnect", onclick: this.#reconnect };
-        return [h("span", {}, t("banner.lost")), h("button", props, t("banner.now"))];
+        const lost = level === "lost";
+        this.element.replaceChildren(
+            this.element.hidden ? "" : h("span", {}, t(lost ? "banner.lost" : "banner.reconnecting")),
+            lost ? button("reconnect", { class: "plain", onclick: this.#reconnect }, t("banner.now")) : "",
+        );
     }
 }

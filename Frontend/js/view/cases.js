@@ -1,13 +1,17 @@
 // The patient's cases, last changed first.
 
 /** @import {CareCase} from "../wire/types.js" */
+/** @import {Store} from "../model/outbox.js" */
 import { day, midnight, statusWord, t, timeOfDay } from "../i18n/language.js";
-import { h, icon, mark } from "./dom.js";
+import { draftOf, pendingOf } from "../model/outbox.js";
+import { button, h, icon, mark } from "./dom.js";
 
 /**
  * @typedef {object} CasesView
  * @property {readonly CareCase[] | null} cases null: not known yet
  * @property {boolean} failed
+ * @property {boolean} notBegun a new one was asked for and could not be had
+ * @property {Store} store where drafts and unsent words lie
  * @property {string | null} open
  * @property {() => void} onNew
  * @property {() => void} onReload
@@ -17,9 +21,7 @@ import { h, icon, mark } from "./dom.js";
 export class CaseList extends HTMLElement {
     /** @param {CasesView} view */
     show(view) {
-        const focused = document.activeElement instanceof HTMLElement && this.contains(document.activeElement)
-            ? document.activeElement.dataset.case ?? null
-            : null;
+        const held = this.contains(document.activeElement) ? document.activeElement?.getAttribute("data-key") : null;
         this.replaceChildren(
             h(
                 "header",
@@ -28,21 +30,24 @@ export class CaseList extends HTMLElement {
                 h("p", { class: "brand" }, t("app.name")),
                 ...view.tools,
             ),
+            h("h1", {}, t("cases.title")),
+            this.#content(view),
             h(
                 "div",
-                { class: "list-head" },
-                h("h2", {}, t("cases.title")),
-                h(
-                    "button",
-                    { type: "button", class: "primary", "data-action": "new-case", onclick: view.onNew },
+                { class: "begin" },
+                view.notBegun ? h("p", { class: "problem", role: "alert" }, t("cases.not_begun")) : null,
+                button(
+                    "new-case",
+                    { class: "primary", "data-key": "new", onclick: view.onNew },
                     icon("plus"),
                     t("cases.new"),
                 ),
             ),
-            this.#content(view),
             h("p", { class: "emergency-line" }, t("emergency.line")),
         );
-        if (focused) this.querySelector(`a[data-case="${CSS.escape(focused)}"]`)?.dispatchEvent(new Event("refocus"));
+        // Drawn anew under somebody's hands: the focus stays on what has the same meaning.
+        const again = held && this.querySelector(`[data-key="${CSS.escape(held)}"]`);
+        if (again instanceof HTMLElement) again.focus({ preventScroll: true });
     }
 
     /** @param {CasesView} view @returns {HTMLElement} */
@@ -51,42 +56,74 @@ export class CaseList extends HTMLElement {
             return h(
                 "div",
                 { class: "empty" },
-                h("p", {}, t("cases.failed")),
-                h("button", { type: "button", class: "plain", onclick: view.onReload }, t("again")),
+                h("p", { role: "alert" }, t("cases.failed")),
+                button(
+                    "again",
+                    { class: "plain edged", "data-key": "again", onclick: view.onReload },
+                    icon("retry"),
+                    t("again"),
+                ),
             );
         }
-        if (!view.cases) return h("div", { class: "empty", "aria-busy": "true" });
+        if (!view.cases) {
+            return h(
+                "div",
+                { class: "blank rows", role: "status", "aria-label": t("cases.loading") },
+                h("i"),
+                h("i"),
+                h("i"),
+            );
+        }
         if (view.cases.length === 0) {
-            return h("div", { class: "empty" }, h("h3", {}, t("cases.empty")), h("p", {}, t("cases.empty_lead")));
+            return h(
+                "div",
+                { class: "empty first" },
+                mark("logo large"),
+                h("h2", {}, t("cases.empty")),
+                h("p", {}, t("cases.empty_lead")),
+            );
         }
         return h(
             "nav",
             { "aria-label": t("cases.title") },
-            h("ul", { class: "cases" }, ...view.cases.map((one) => row(one, view.open))),
+            h("ul", { class: "cases" }, ...view.cases.map((one) => row(one, view))),
         );
     }
 }
 
-/** @param {CareCase} one @param {string | null} open */
-function row(one, open) {
+/** @param {CareCase} one @param {CasesView} view */
+function row(one, { open, store }) {
     const at = Date.parse(one.updated_at);
     const when = Number.isNaN(at) ? "" : midnight(at) === midnight(Date.now()) ? timeOfDay(at) : day(at, Date.now());
-    const link = h(
-        "a",
-        {
-            href: `#/cases/${encodeURIComponent(one.id)}`,
-            "data-case": one.id,
-            "aria-current": one.id === open ? "page" : null,
-            onrefocus: () => link.focus({ preventScroll: true }),
-        },
+    const link = {
+        href: `#/cases/${encodeURIComponent(one.id)}`,
+        "data-case": one.id,
+        "data-key": one.id,
+        "aria-current": one.id === open ? "page" : null,
+    };
+    return h(
+        "li",
+        {},
         h(
-            "span",
-            { class: "row" },
-            h("strong", {}, h("bdi", {}, one.title || t("cases.untitled"))),
-            h("time", {}, when),
+            "a",
+            link,
+            h(
+                "span",
+                { class: "row" },
+                h("strong", {}, h("bdi", {}, one.title || t("cases.untitled"))),
+                h("time", {}, when),
+            ),
+            h("span", { class: "excerpt", dir: "auto" }, ...excerpt(one, store)),
+            h("span", { class: "status" }, statusWord(one.status)),
         ),
-        h("span", { class: "excerpt", dir: "auto" }, (one.last_message ?? "").replace(/[*_`#>]+/g, "")),
-        h("span", { class: "status" }, statusWord(one.status)),
     );
-    return h("li", {}, link);
+}
+
+/** What is unfinished here comes before what was said last. @param {CareCase} one @param {Store} store */
+function excerpt({ id, last_message }, store) {
+    const unsent = pendingOf(store, id).at(-1);
+    if (unsent) return [h("span", { class: "problem" }, t("cases.unsent"), ": "), unsent.body];
+    const draft = draftOf(store, id).trim();
+    if (draft !== "") return [h("span", { class: "problem" }, t("cases.draft"), " "), draft];
+    return [(last_message ?? "").replace(/[*_`#>]+/g, "")];
 }

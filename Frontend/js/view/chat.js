@@ -2,14 +2,16 @@
 // most once a frame, and decides nothing.
 
 /** @import {Correspondence} from "../wire/correspondence.js" */
-/** @import {Config, Handling} from "../wire/types.js" */
+/** @import {CareCase, Config, Handling} from "../wire/types.js" */
+/** @import {Item} from "../model/timeline.js" */
 import { statusWord, t } from "../i18n/language.js";
 import { activeReply } from "../model/conversation.js";
-import { timeline } from "../model/timeline.js";
+import { isBeingWritten, timeline } from "../model/timeline.js";
+import { isLost } from "../model/waiting.js";
+import * as part from "../model/window.js";
 import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
-import { h, icon, say } from "./dom.js";
-import { Narrator } from "./narrator.js";
+import { button, h, icon, say } from "./dom.js";
 import { TimelineList } from "./timeline-list.js";
 import { Viewport } from "./viewport.js";
 
@@ -17,6 +19,7 @@ import { Viewport } from "./viewport.js";
  * @typedef {object} Surroundings
  * @property {Correspondence} correspondence
  * @property {Config | null} config
+ * @property {CareCase | null} known what the list knows of it already
  * @property {HTMLElement[]} tools what stands at the end of the header
  * @property {(() => void) | null} back
  * @property {(text: string) => void} announce
@@ -29,15 +32,23 @@ export class Chat extends HTMLElement {
     #status = h("p", { class: "status" });
     #notice = h("p", { class: "notice", "data-notice": "demonstration", hidden: true });
     #edge = h("p", { class: "edge", hidden: true });
-    #handling = h("p", { class: "handling", hidden: true });
+    #handling = h("p", { class: "handling", role: "status", hidden: true });
+    #blank = h("div", { class: "blank" });
+    #foot = h("div", { class: "foot" });
     #composer = new Composer();
-    #narrator = new Narrator();
+    /** What stood there when it came is history to it. @type {import("./narrator.js").Narrator | null} */
+    #narrator = null;
     #banner;
     #list;
     #viewport;
     #frame = false;
     /** @type {(() => void)[]} */
     #cleanup = [];
+    /** @type {readonly Item[]} */
+    #items = [];
+    #part = part.atTheEnd;
+    /** The newest place when we began to look: what stands beyond it came while we did. */
+    #history = Infinity;
 
     /** @param {Surroundings} around */
     constructor(around) {
@@ -49,13 +60,18 @@ export class Chat extends HTMLElement {
         this.#list = new TimelineList({
             retry: (one) => letters.retry(one.id),
             sendAgain: (one) => one.clientMessageId && letters.sendAgain(one.clientMessageId),
-            discard: (one) => one.clientMessageId && letters.discard(one.clientMessageId),
-        });
-        this.#viewport = new Viewport(this.#edge, this.#list.element, {
-            answer: () => {
-                const reply = activeReply(letters.state);
-                return reply && { id: reply.id, element: this.#list.entry(reply.id) };
+            discard: (one) => {
+                if (one.clientMessageId) letters.discard(one.clientMessageId);
+                this.#composer.focus();
             },
+            reconnect: () => letters.wake(true),
+        });
+        this.#viewport = new Viewport([this.#edge, this.#blank], this.#list.element, {
+            answer: () => this.#newest(),
+            earlier: () => this.#turn(part.earlier(this.#part, this.#items)),
+            later: () => this.#turn(part.later(this.#part, this.#items)),
+            latest: () => this.#turn(part.atTheEnd),
+            complete: () => this.#part.last === null,
             older: () => letters.older(),
         });
     }
@@ -70,18 +86,19 @@ export class Chat extends HTMLElement {
 
     connectedCallback() {
         const letters = this.#letters;
-        this.#composer.draftKey = `curaway.draft.${letters.state.caseId}`;
+        this.#composer.keep(sessionStorage, letters.state.caseId);
         this.#composer.onSend = (text) => {
             letters.send(text);
             this.#viewport.toEnd();
         };
         this.#composer.onStop = () => letters.stop();
+        this.#foot.append(this.#viewport.jump, this.#handling, this.#composer);
         this.append(
             this.#header(),
             this.#notice,
             this.#banner.element,
             this.#viewport.element,
-            h("div", { class: "foot" }, this.#viewport.jump, this.#handling, this.#composer),
+            this.#foot,
         );
         this.configure(this.#around.config);
         const beat = setInterval(() => this.#beat(), 500);
@@ -91,7 +108,13 @@ export class Chat extends HTMLElement {
             () => clearInterval(beat),
         );
         this.#draw();
-        this.#composer.focusIfKeyboard();
+        // Nothing is told of the first picture, so it is not fetched for it.
+        import("./narrator.js").then(({ Narrator }) => {
+            this.#narrator = new Narrator();
+            this.#schedule();
+        }, () => {});
+        // Who came here by key or by ear goes on from here; on a phone the keyboard stays shut.
+        if (!this.#composer.focusIfKeyboard()) this.querySelector("h1")?.focus({ preventScroll: true });
     }
 
     disconnectedCallback() {
@@ -100,12 +123,11 @@ export class Chat extends HTMLElement {
 
     #header() {
         const { back, tools } = this.#around;
-        const props = { type: "button", class: "tool", "data-action": "back", "aria-label": t("cases.back") };
         return h(
             "header",
             { class: "bar" },
-            back && h("button", { ...props, onclick: back }, icon("back")),
-            h("div", { class: "about" }, h("h1", {}, this.#title), this.#status),
+            back && button("back", { class: "tool", "aria-label": t("cases.back"), onclick: back }, icon("back")),
+            h("div", { class: "about" }, h("h1", { tabindex: -1 }, this.#title), this.#status),
             ...tools,
         );
     }
@@ -125,35 +147,77 @@ export class Chat extends HTMLElement {
     }
 
     #draw() {
-        const { state, parting } = this.#letters, about = state.case, items = timeline(state);
+        const { state } = this.#letters, about = state.case ?? this.#around.known;
+        const items = this.#items = timeline(state);
         say(this.#title, about ? about.title || t("cases.untitled") : "");
         say(this.#status, about ? statusWord(about.status) : "");
         this.#composer.answering = activeReply(state) !== null;
-        this.#composer.closed = about?.status === "closed" || parting === "gone";
-        tell(this.#edge, this.#beyond());
-        tell(this.#handling, about ? whoAnswers(about.handling) : "");
-        this.#viewport.change(() => this.#list.show(items));
+        this.#composer.closed = about?.status === "closed";
+        this.#pass();
+        tell(this.#handling, about ? whoAnswers(about.handling) : "", icon("person"));
+        if (state.loaded && this.#history === Infinity) this.#history = Math.max(0, ...items.map(settled));
+        this.#show();
         this.#beat();
         if (!state.loaded) return;
-        for (const words of this.#narrator.tell(items)) this.#around.announce(words);
+        const words = this.#narrator?.tell(items) ?? [];
+        if (words.length > 0) this.#around.announce(words.join("\n"));
         this.#viewport.begin();
+    }
+
+    #show() {
+        const items = this.#items, now = part.slice(this.#part, items);
+        // From here on the first entry is a fixed one, so that what is added below moves nothing above.
+        if (this.#part.first === null && this.#letters.state.loaded) {
+            this.#part = { ...this.#part, first: items[now.from]?.key ?? null };
+        }
+        this.#viewport.change(() => this.#list.show(items, now));
+    }
+
+    /** @param {part.View} next @returns {boolean} whether it shows anything else */
+    #turn(next) {
+        const before = part.slice(this.#part, this.#items), after = part.slice(next, this.#items);
+        this.#part = next;
+        if (before.from === after.from && before.to === after.to) return false;
+        this.#show();
+        return true;
+    }
+
+    /** The newest entry of somebody else, if it is the last and came while we looked: its first line is to stay. */
+    #newest() {
+        const last = activeReply(this.#letters.state)?.id ??
+            this.#items.findLast((one) => one.sender !== "patient")?.key;
+        const item = this.#items.findLast((one) => one.key === last);
+        return item && item.sequence > this.#history ? { id: item.key, element: this.#list.entry(item.key) } : null;
     }
 
     /** Twice a second: what depends on the wall clock. */
     #beat() {
-        const now = Date.now();
-        this.#list.tick(now);
-        this.#banner.show(this.#letters.lostAt, now);
+        const now = Date.now(), { lostAt, heardAt } = this.#letters;
+        this.#list.tick(now, isLost(lostAt, heardAt, now));
+        this.#banner.show(lostAt, now);
     }
 
-    /** What is to be said above the first message. */
-    #beyond() {
+    /** What is to be said above the first message, or in the place of them all. */
+    #pass() {
         const { state: { older, loaded }, parting } = this.#letters;
-        if (parting === "gone" || parting === "forbidden") return t("chat.gone");
-        if (!loaded) return t("chat.loading");
-        if (older === "idle") return "";
-        return t(older === "loading" ? "chat.older" : "chat.older_failed");
+        const gone = parting === "gone" || parting === "forbidden";
+        tell(this.#edge, older === "idle" ? "" : t(older === "loading" ? "chat.older" : "chat.older_failed"));
+        this.#foot.hidden = gone;
+        this.#blank.hidden = loaded && !gone;
+        if (this.#blank.hidden || this.#blank.classList.contains("nowhere")) return;
+        if (gone) {
+            this.#blank.className = "empty nowhere";
+            const back = h("a", { href: "#/", class: "plain edged" }, t("cases.back"));
+            this.#blank.replaceChildren(h("p", { role: "alert" }, t("chat.gone")), back);
+        } else if (!this.#blank.firstChild) {
+            this.#blank.append(h("p", { class: "unseen" }, t("chat.loading")), h("i"), h("i"), h("i"));
+        }
     }
+}
+
+/** An answer that is still being written is no history, however far it has come. @param {Item} item */
+function settled(item) {
+    return isBeingWritten(item) || item.sequence === Infinity ? 0 : item.sequence;
 }
 
 /** @param {Handling} handling */
@@ -163,8 +227,9 @@ function whoAnswers({ state, by }) {
     return by ? t("handling.coordinator_named", { name: by }) : t("handling.coordinator");
 }
 
-/** Where there is nothing to say there is no empty line either. @param {HTMLElement} line @param {string} words */
-function tell(line, words) {
+/** Where there is nothing to say there is no empty line either. */
+/** @param {HTMLElement} line @param {string} words @param {Element | null} [sign] */
+function tell(line, words, sign = null) {
     line.hidden = words === "";
-    say(line, words);
+    if (line.textContent !== words) line.replaceChildren(...sign ? [sign] : [], words);
 }

@@ -1,8 +1,10 @@
 // Where the patient writes. Drafts are kept per case; Enter sends where there is a real keyboard, and never while an
 // input method is still composing.
 
+/** @import {Store} from "../model/outbox.js" */
 import { t } from "../i18n/language.js";
-import { h, icon, say } from "./dom.js";
+import { draftOf, keepDraft } from "../model/outbox.js";
+import { button, h, icon, say } from "./dom.js";
 
 /** The field grows to this many pixels, then scrolls. */
 const tallest = 200;
@@ -12,9 +14,10 @@ export class Composer extends HTMLElement {
     onSend = () => {};
     /** @type {() => void} */
     onStop = () => {};
-    /** @type {string | null} */
-    draftKey = null;
     limit = 8000;
+    /** @type {(text: string) => void} */
+    #keep = () => {};
+    #draft = "";
     #answering = false;
     #built = false;
     #field = h("textarea", {
@@ -23,11 +26,16 @@ export class Composer extends HTMLElement {
         id: "composer-field",
         autocomplete: "off",
         enterkeyhint: matchMedia("(pointer: fine)").matches ? "send" : "enter",
-        dir: "auto",
     });
-    #send = h("button", { type: "submit", class: "round", "data-action": "send" }, icon("send"));
-    #stop = h("button", { type: "button", class: "round quiet", "data-action": "stop" }, icon("stop"));
+    #send = button("send", { type: "submit", class: "round" }, icon("send"));
+    #stop = button("stop", { class: "round quiet" }, icon("stop"));
     #hint = h("p", { class: "hint", hidden: true, role: "status" });
+
+    /** Where the draft of this case lies, and what lies there. @param {Store} store @param {string} caseId */
+    keep(store, caseId) {
+        this.#draft = draftOf(store, caseId);
+        this.#keep = (text) => keepDraft(store, caseId, text);
+    }
 
     connectedCallback() {
         if (this.#built) return;
@@ -37,7 +45,7 @@ export class Composer extends HTMLElement {
         this.#stop.setAttribute("aria-label", t("composer.stop"));
         this.#stop.addEventListener("click", () => {
             this.onStop();
-            this.#field.focus({ preventScroll: true });
+            this.focus();
         });
         this.#field.addEventListener("input", () => this.#changed());
         this.#field.addEventListener("keydown", (event) => this.#key(event));
@@ -52,7 +60,7 @@ export class Composer extends HTMLElement {
             if (event.target === form) this.#field.focus();
         });
         this.append(this.#hint, form, h("p", { class: "emergency-line" }, t("emergency.line")));
-        this.#field.value = (this.draftKey && sessionStorage.getItem(this.draftKey)) ?? "";
+        this.#field.value = this.#draft;
         this.#changed();
         requestAnimationFrame(() => this.#fit());
     }
@@ -71,9 +79,16 @@ export class Composer extends HTMLElement {
         this.#buttons();
     }
 
-    /** Where a real keyboard is; on a phone it would open the keyboard unasked. */
+    /** @override */
+    focus() {
+        this.#field.focus({ preventScroll: true });
+    }
+
+    /** Where a real keyboard is; on a phone it would open the keyboard unasked. @returns {boolean} */
     focusIfKeyboard() {
-        if (matchMedia("(pointer: fine)").matches) this.#field.focus({ preventScroll: true });
+        const keyboard = matchMedia("(pointer: fine)").matches && !this.#field.disabled;
+        if (keyboard) this.focus();
+        return keyboard;
     }
 
     #submit() {
@@ -93,18 +108,15 @@ export class Composer extends HTMLElement {
         if (!event.repeat) this.#submit();
     }
 
+    /** So many letters are too many; they are counted only where there may be. */
     #over() {
-        return [...this.#field.value.trim()].length - this.limit;
+        const { value } = this.#field;
+        return value.length > this.limit ? [...value.trim()].length - this.limit : 0;
     }
 
     #changed() {
-        try {
-            if (this.draftKey && this.#field.value === "") sessionStorage.removeItem(this.draftKey);
-            else if (this.draftKey) sessionStorage.setItem(this.draftKey, this.#field.value);
-        } catch {
-            // The words are still on the screen.
-        }
-        const over = this.#field.value.length > this.limit ? this.#over() : 0;
+        this.#keep(this.#field.value);
+        const over = this.#over();
         this.#hint.hidden = over <= 0;
         if (over > 0) say(this.#hint, t("composer.too_long", { count: over }));
         this.#fit();
@@ -122,7 +134,6 @@ export class Composer extends HTMLElement {
         this.#stop.hidden = !this.#answering;
         // While an answer runs Stop stands in its place, unless there is something new to send.
         this.#send.hidden = this.#answering && empty;
-        this.#send.disabled = empty || this.#field.disabled ||
-            (this.#field.value.length > this.limit && this.#over() > 0);
+        this.#send.disabled = empty || this.#field.disabled || this.#over() > 0;
     }
 }

@@ -18,6 +18,11 @@ export function h(tag, props = {}, ...children) {
     return element;
 }
 
+/** @param {string} action its name, by which tests and styles know it @param {Props} props @param {...(Node | string | null)} children */
+export function button(action, props, ...children) {
+    return h("button", { type: "button", "data-action": action, ...props }, ...children);
+}
+
 /** @param {Element} element @param {string} name @param {string | number | boolean | null | undefined} value */
 export function set(element, name, value) {
     if (value === null || value === undefined || value === false) element.removeAttribute(name);
@@ -41,6 +46,7 @@ const shapes = {
     down: ["M12 5v14", "M5.5 12.5 12 19l6.5-6.5"],
     retry: ["M19 12a7 7 0 1 1-2.2-5.1", "M19.5 3.5V8H15"],
     signOut: ["M10 5H6.5A1.5 1.5 0 0 0 5 6.5v11A1.5 1.5 0 0 0 6.5 19H10", "M14 8l4 4-4 4", "M18 12H9.5"],
+    person: ["M12 11.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z", "M5 19.5c.8-3.4 3.6-5 7-5s6.2 1.6 7 5"],
     alert: ["M12 8v5", "M12 16.2v.1", "M12 3.5 21 19.5H3z"],
 };
 

@@ -2,9 +2,9 @@
 // read anew and only what differs is written, so that a selection in it survives too.
 
 /** @import {Element_, Node_} from "../model/inline.js" */
-import { firstStrong } from "../model/direction.js";
-
-import { parseBlocks, plainText } from "../model/markdown.js";
+import { continued, deciding, firstStrong, isolatedIn } from "../model/direction.js";
+import { parseBlocks } from "../model/markdown.js";
+import { set } from "./dom.js";
 
 const ownDirection = /^(p|h[1-6]|ul|ol|blockquote|table)$/;
 
@@ -14,6 +14,8 @@ export class LiveMarkdown {
     #text = "";
     #start = 0;
     #settled = false;
+    /** How the first block runs. @type {"ltr" | "rtl" | null} */
+    #first = null;
     /** @type {Element | null} */
     #tail = null;
     /** @type {Element_ | null} */
@@ -34,12 +36,24 @@ export class LiveMarkdown {
         const base = this.#start;
         const blocks = parseBlocks(text.slice(base), open);
         blocks.forEach((block, index) => {
-            if (index === 0 && this.#tail) this.#patchTail(block.node);
+            // Spelled out rather than "auto": a list and its markers must agree, and so must every engine.
+            const own = ownDirection.test(block.node.tag);
+            const begins = index === 0 && (!this.#root.firstChild || this.#tail === this.#root.firstChild);
+            const words = own ? deciding(block.node) : "", last = index === blocks.length - 1;
+            const way = !own
+                ? null
+                : begins || !this.#first
+                ? firstStrong(words) ?? this.#direction()
+                : continued(words, this.#first, open && last);
+            const node = way ? isolatedIn(block.node, way) : block.node;
+            if (index === 0 && this.#tail) this.#patchTail(node);
             else {
-                this.#tail = /** @type {Element} */ (this.#make(block.node, true));
-                this.#tailNode = block.node;
+                this.#tail = /** @type {Element} */ (make(node));
+                this.#tailNode = node;
                 this.#root.append(this.#tail);
             }
+            if (way) set(this.#tail, "dir", way);
+            if (begins) this.#first = way;
             this.#start = base + block.start;
         });
         if (blocks.length === 0 && this.#tail) {
@@ -58,55 +72,44 @@ export class LiveMarkdown {
     #patchTail(node) {
         const tail = this.#tail, held = this.#tailNode;
         if (!tail || !held) return;
-        const patched = this.#patch(tail, held, node, true);
+        const patched = patch(tail, held, node);
         if (patched !== tail) tail.replaceWith(patched);
         this.#tail = /** @type {Element} */ (patched);
         this.#tailNode = node;
     }
+}
 
-    /** @param {Node} dom @param {Node_} old @param {Node_} next @param {boolean} top @returns {Node} */
-    #patch(dom, old, next, top) {
-        if (typeof old === "string" && typeof next === "string") {
-            const text = /** @type {Text} */ (dom);
-            if (next.startsWith(old)) {
-                if (next.length > old.length) text.appendData(next.slice(old.length));
-            } else text.data = next;
-            return dom;
+/** @param {Node} dom @param {Node_} old @param {Node_} next @returns {Node} */
+function patch(dom, old, next) {
+    if (typeof old === "string" && typeof next === "string") {
+        const text = /** @type {Text} */ (dom);
+        if (!next.startsWith(old)) text.data = next;
+        else if (next.length > old.length) text.appendData(next.slice(old.length));
+        return dom;
+    }
+    if (typeof old === "string" || typeof next === "string" || old.tag !== next.tag || !sameAttributes(old, next)) {
+        return make(next);
+    }
+    const element = /** @type {Element} */ (dom);
+    next.children.forEach((child, index) => {
+        const before = old.children[index], there = element.childNodes[index];
+        if (before === undefined || there === undefined) element.append(make(child));
+        else {
+            const patched = patch(there, before, child);
+            if (patched !== there) there.replaceWith(patched);
         }
-        if (typeof old === "string" || typeof next === "string" || old.tag !== next.tag || !sameAttributes(old, next)) {
-            return this.#make(next, top);
-        }
-        const element = /** @type {Element} */ (dom);
-        next.children.forEach((child, index) => {
-            const before = old.children[index], there = element.childNodes[index];
-            if (before === undefined || there === undefined) element.append(this.#make(child, false));
-            else {
-                const patched = this.#patch(there, before, child, false);
-                if (patched !== there) there.replaceWith(patched);
-            }
-        });
-        while (element.childNodes.length > next.children.length) element.lastChild?.remove();
-        if (top) this.#orient(element, next);
-        return element;
-    }
+    });
+    while (element.childNodes.length > next.children.length) element.lastChild?.remove();
+    return element;
+}
 
-    /** @param {Node_} node @param {boolean} top @returns {Node} */
-    #make(node, top) {
-        if (typeof node === "string") return document.createTextNode(node);
-        const element = document.createElement(node.tag);
-        for (const [name, value] of Object.entries(node.attrs ?? {})) element.setAttribute(name, value);
-        element.append(...node.children.map((child) => this.#make(child, false)));
-        if (top) this.#orient(element, node);
-        return element;
-    }
-
-    /** @param {Element} element @param {Element_} node */
-    #orient(element, node) {
-        if (!ownDirection.test(node.tag)) return;
-        // Spelled out rather than "auto": a list and its markers must agree, and so must every engine.
-        const way = firstStrong(plainText([node])) ?? this.#direction();
-        if (element.getAttribute("dir") !== way) element.setAttribute("dir", way);
-    }
+/** @param {Node_} node @returns {Node} */
+export function make(node) {
+    if (typeof node === "string") return document.createTextNode(node);
+    const element = document.createElement(node.tag);
+    for (const [name, value] of Object.entries(node.attrs ?? {})) element.setAttribute(name, value);
+    element.append(...node.children.map(make));
+    return element;
 }
 
 /** @param {Element_} a @param {Element_} b */

@@ -2,23 +2,27 @@
 // and from "thinking" to "complete": it is changed, never replaced.
 
 /** @import {Item} from "../model/timeline.js" */
-/** @import {Word} from "../i18n/catalogue.js" */
+/** @import {Word} from "../i18n/en.js" */
 import { direction, t, timeOfDay } from "../i18n/language.js";
-import { firstStrong } from "../model/direction.js";
+import { firstStrong, isolated } from "../model/direction.js";
 import { isBeingWritten, sameItem } from "../model/timeline.js";
-import { face, h, icon, mark, say, set } from "./dom.js";
-import { LiveMarkdown } from "./live-markdown.js";
+import { unsentAfter, waiting } from "../model/waiting.js";
+import { button, face, h, icon, mark, say, set } from "./dom.js";
+import { LiveMarkdown, make } from "./live-markdown.js";
 
 /**
  * @typedef {object} Wishes what a reader may want of a message
  * @property {(item: Item) => void} retry
  * @property {(item: Item) => void} sendAgain
  * @property {(item: Item) => void} discard
+ * @property {() => void} reconnect
  */
 
-/** After this much waiting the elapsed time is told, and after `patience` that work goes on. */
-export const tellTimeAfter = 5_000;
-export const patience = 10_000;
+const waitingWords = /** @type {const} */ ({
+    thinking: "answer.thinking",
+    timed: "answer.thinking_for",
+    still: "answer.still",
+});
 
 export class MessageView {
     /** @type {Item | null} */
@@ -29,15 +33,20 @@ export class MessageView {
     #meta;
     /** @type {LiveMarkdown | null} */
     #markdown = null;
-    /** @type {HTMLElement | null} */
+    /** What the clock changes: the words of a wait. @type {HTMLElement | null} */
     #waiting = null;
+    #lost = false;
 
     /** @param {Item} item @param {Wishes} wishes */
     constructor(item, wishes) {
         this.#wishes = wishes;
         this.#body = h("div", { "data-body": true, class: "body" });
         this.#meta = h("div", { class: "meta" });
-        this.element = h("li", { class: `message from-${item.sender}`, "data-sender": item.sender });
+        this.element = h("li", {
+            class: `message from-${item.sender}`,
+            "data-sender": item.sender,
+            tabindex: -1,
+        });
         this.element.append(this.#head, this.#body, this.#meta);
         if (item.sender === "ai" || item.sender === "coordinator") {
             this.#markdown = new LiveMarkdown(this.#body, direction);
@@ -51,30 +60,54 @@ export class MessageView {
         const before = this.#item;
         this.#item = item;
         // Who answered is known with the finished message only; an emergency announces itself then.
-        if (!before || before.answeredBy !== item.answeredBy) this.#head.replaceChildren(...this.#header(item));
+        const alarm = item.answeredBy === "emergency";
+        if (!before || alarm !== (before.answeredBy === "emergency")) this.#head.replaceChildren(...this.#header(item));
         set(this.element, "data-message-id", item.id);
         set(this.element, "data-state", item.state);
         set(this.element, "data-answered-by", item.answeredBy);
-        set(this.element, "aria-busy", isBeingWritten(item) ? "true" : null);
-        if (this.#markdown) this.#markdown.show(item.body, item.state !== "complete"); // cut short is unfinished too
+        set(this.element, "data-refused", item.state === "failed" && !item.transient);
+        set(this.element, "aria-busy", item.state === "streaming" ? "true" : null);
+        // Cut short is unfinished too.
+        if (this.#markdown) this.#markdown.show(item.body, item.state !== "complete");
         else {
-            say(this.#body, item.body);
-            set(this.#body, "dir", firstStrong(item.body) ?? direction());
+            const way = firstStrong(item.body) ?? direction();
+            set(this.#body, "dir", way);
+            if (before?.body !== item.body) this.#body.replaceChildren(...isolated(item.body, way).map(make));
         }
         this.#body.hidden = item.body === "";
+        this.#lost &&= isBeingWritten(item);
+        set(this.element, "data-lost", this.#lost);
         if (before && before.state === item.state && before.canRetry === item.canRetry && before.code === item.code) {
             return;
         }
-        this.#meta.replaceChildren(...this.#remarks(item));
-        this.#meta.hidden = this.#meta.childNodes.length === 0;
+        this.#remark(item);
     }
 
-    /** The clock moved on. @param {number} now */
-    tick(now) {
-        if (!this.#waiting || !this.#item) return;
-        const elapsed = now - this.#item.since, seconds = Math.floor(elapsed / 1000);
-        if (elapsed < tellTimeAfter) say(this.#waiting, t("answer.thinking"));
-        else say(this.#waiting, t(elapsed < patience ? "answer.thinking_for" : "answer.still", { seconds }));
+    /** The clock moved on. @param {number} now @param {boolean} lost nothing comes any more while this is written */
+    tick(now, lost) {
+        const item = this.#item;
+        if (!item) return;
+        if (isBeingWritten(item) && lost !== this.#lost) {
+            this.#lost = lost;
+            set(this.element, "data-lost", lost);
+            this.#remark(item);
+        }
+        if (!this.#waiting) return;
+        if (item.state === "sending") {
+            const word = now - item.since < unsentAfter ? "message.sending" : "message.sending_still";
+            return say(this.#waiting, t(word));
+        }
+        const { phase, seconds } = waiting(item.since, now);
+        say(this.#waiting, t(waitingWords[phase], { seconds }));
+    }
+
+    /** @param {Item} item */
+    #remark(item) {
+        const hadFocus = this.#meta.contains(document.activeElement);
+        this.#meta.replaceChildren(...this.#remarks(item));
+        this.#meta.hidden = this.#meta.childNodes.length === 0;
+        // The control that was used is gone: the focus stays with its message instead of falling to the page.
+        if (hadFocus) this.element.focus({ preventScroll: true });
     }
 
     /** @param {Item} item @returns {HTMLElement[]} */
@@ -104,6 +137,7 @@ export class MessageView {
     /** @param {Item} item @returns {(Node | string)[]} */
     #remarks(item) {
         this.#waiting = null;
+        if (this.#lost) return [act("reconnect", "answer.lost", this.#wishes.reconnect, icon("retry"))];
         switch (item.state) {
             case "queued":
             case "thinking":
@@ -119,7 +153,7 @@ export class MessageView {
             case "streaming":
                 return [];
             case "sending":
-                return [h("span", {}, t("message.sending"))];
+                return [this.#waiting = h("span", {}, t("message.sending"))];
             case "sent":
                 return item.at === null
                     ? []
@@ -131,19 +165,13 @@ export class MessageView {
                     return [h("span", {}, t(`answer.${item.state}`)), ...this.#retry(item)];
                 }
                 return [
-                    h("span", { class: "problem" }, t(whyNotSent(item.code))),
-                    h("button", {
-                        type: "button",
-                        class: "plain",
-                        "data-action": "send-again",
-                        onclick: () => this.#item && this.#wishes.sendAgain(this.#item),
-                    }, t("message.retry")),
-                    h("button", {
-                        type: "button",
-                        class: "plain",
-                        "data-action": "discard",
-                        onclick: () => this.#item && this.#wishes.discard(this.#item),
-                    }, t("message.delete")),
+                    h("span", { class: "why" }, t(whyNotSent(item.code))),
+                    h(
+                        "span",
+                        { class: "choices" },
+                        act("send-again", "message.retry", () => this.#item && this.#wishes.sendAgain(this.#item)),
+                        act("discard", "message.delete", () => this.#item && this.#wishes.discard(this.#item)),
+                    ),
                 ];
             case "complete":
                 return item.answeredBy === "guide_fallback"
@@ -155,10 +183,13 @@ export class MessageView {
     /** @param {Item} item */
     #retry(item) {
         if (!item.canRetry) return [];
-        const again = () => this.#item && this.#wishes.retry(this.#item);
-        const props = { type: "button", class: "plain", "data-action": "retry", onclick: again };
-        return [h("button", props, icon("retry"), t("again"))];
+        return [act("retry", "again", () => this.#item && this.#wishes.retry(this.#item), icon("retry"))];
     }
+}
+
+/** @param {string} action @param {Word} word @param {() => void} onclick @param {SVGElement | null} [sign] */
+function act(action, word, onclick, sign = null) {
+    return button(action, { class: "plain", onclick }, sign, t(word));
 }
 
 /** @param {string | null} code @returns {Word} */
@@ -166,6 +197,10 @@ function whyNotSent(code) {
     switch (code) {
         case "network":
             return "message.failed_offline";
+        case "internal":
+        case "store_unavailable":
+        case "shutting_down":
+            return "message.failed_later";
         case "message_too_long":
         case "body_too_large":
             return "message.failed_long";

@@ -7,13 +7,14 @@
 /** @import {CareCase, Config, Person} from "../wire/types.js" */
 import { choose, language, preferred, speak, t } from "../i18n/language.js";
 import { uuid } from "../wire/clock.js";
+import { listen } from "../wire/page.js";
 import { CaseList } from "./cases.js";
 import { Chat } from "./chat.js";
-import { h, icon, mark } from "./dom.js";
-import { SignIn } from "./sign-in.js";
+import { button, h, icon, mark } from "./dom.js";
 
-/** Somebody who looks elsewhere for this long does not need a live line. */
-const restAfter = 60_000;
+/** Who is signed in does not need it at first; it is here before it is needed, because then there may be no network. */
+const door = () => import("./sign-in.js");
+const fetchDoorAfter = 4_000;
 
 /**
  * @typedef {object} Parts
@@ -34,12 +35,11 @@ export class Shell extends HTMLElement {
     #cases = null;
     #failed = false;
     #expired = false;
+    #notBegun = false;
     /** The same for every attempt, so that a lost answer never makes two cases. @type {string | null} */
     #newCase = null;
     /** @type {Correspondence | null} */
     #open = null;
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    #resting;
     #list = new CaseList();
     #announcer = h("div", { class: "unseen", role: "status", "aria-live": "polite", "aria-atomic": "true" });
     #stage = h("div", { class: "stage" });
@@ -54,17 +54,16 @@ export class Shell extends HTMLElement {
     }
 
     connectedCallback() {
-        speak(preferred(this.#session.person?.language ?? navigator.language));
         this.append(this.#stage, this.#announcer);
         addEventListener("hashchange", () => this.#route());
         this.#wide.addEventListener("change", () => this.#draw());
-        document.addEventListener("visibilitychange", () => this.#looking());
-        document.addEventListener("resume", () => this.#open?.wake());
-        addEventListener("online", () => this.#open?.wake());
-        addEventListener("pageshow", (event) => event.persisted && this.#open?.wake(true));
-        addEventListener("pagehide", () => this.#open?.rest());
+        listen(() => this.#open);
+        document.addEventListener("visibilitychange", () => {
+            if (!document.hidden && this.#session.signedIn) this.#load();
+        });
         this.#learn();
         this.#route();
+        setTimeout(() => door().catch(() => {}), fetchDoorAfter);
     }
 
     /** The server does not take the token any more. */
@@ -77,15 +76,6 @@ export class Shell extends HTMLElement {
     #left() {
         this.#expired = true;
         this.#route();
-    }
-
-    #looking() {
-        clearTimeout(this.#resting);
-        if (document.hidden) this.#resting = setTimeout(() => this.#open?.rest(), restAfter);
-        else {
-            this.#open?.wake();
-            if (this.#session.signedIn) this.#load();
-        }
     }
 
     async #learn() {
@@ -139,7 +129,9 @@ export class Shell extends HTMLElement {
             else {
                 await this.#session.join(clerk, () => this.#left());
                 // Clerk tells no language: whoever comes from there keeps the one on the screen.
-                if (this.#session.signedIn) this.#welcome(null, { ...await this.#api.me(), language: language() });
+                if (this.#session.signedIn) {
+                    await this.#welcome(null, { ...await this.#api.me(), language: language() });
+                }
             }
         } catch {
             this.#failed = true;
@@ -148,11 +140,11 @@ export class Shell extends HTMLElement {
     }
 
     /** @param {string | null} token @param {Person} who */
-    #welcome(token, who) {
+    async #welcome(token, who) {
         this.#session.begin(token, who);
         this.#expired = this.#failed = false;
         this.#cases = null;
-        speak(preferred(who.language));
+        await speak(preferred(who.language));
         this.#route();
     }
 
@@ -161,7 +153,8 @@ export class Shell extends HTMLElement {
             this.#cases = await this.#api.cases();
             this.#failed = false;
         } catch {
-            this.#failed = true;
+            // Refused, the door is on the screen by now, and there nothing has failed.
+            this.#failed = this.#session.signedIn;
         }
         if (this.#session.signedIn) this.#drawList();
     }
@@ -170,7 +163,7 @@ export class Shell extends HTMLElement {
     async #signIn(person) {
         try {
             const { token, person: who } = await this.#api.signIn(person.id);
-            this.#welcome(token, who);
+            await this.#welcome(token, who);
         } catch {
             this.#failed = true;
             this.#route();
@@ -204,9 +197,11 @@ export class Shell extends HTMLElement {
             this.#newCase = null;
             this.#cases = [made, ...(this.#cases ?? []).filter((one) => one.id !== made.id)];
             location.hash = `#/cases/${encodeURIComponent(made.id)}`;
+            this.#notBegun = false;
         } catch {
-            this.#announce(t("cases.failed"));
+            this.#notBegun = true;
         }
+        this.#drawList();
     }
 
     /** @param {string} words */
@@ -217,27 +212,25 @@ export class Shell extends HTMLElement {
     // ---- drawing ----
 
     #languageTool() {
-        return h("button", {
-            type: "button",
+        return button("language", {
             class: "tool text",
-            "data-action": "language",
             lang: language() === "ar" ? "en" : "ar",
             "aria-label": t("language.label"),
-            onclick: () => {
-                choose(language() === "ar" ? "en" : "ar");
-                this.#draw();
-                this.querySelector("[data-action=language]")?.dispatchEvent(new Event("refocus"));
+            "data-key": "language",
+            onclick: async () => {
+                await choose(language() === "ar" ? "en" : "ar");
+                await this.#draw();
+                const again = this.querySelector("[data-action=language]");
+                if (again instanceof HTMLElement) again.focus();
             },
-            onrefocus: (event) => event.currentTarget instanceof HTMLElement && event.currentTarget.focus(),
         }, t("language.other"));
     }
 
     #signOutTool() {
         const label = t("sign_out");
-        return h("button", {
-            type: "button",
+        return button("sign-out", {
             class: "tool",
-            "data-action": "sign-out",
+            "data-key": "sign-out",
             "aria-label": label,
             title: label,
             onclick: () => this.#signOut(),
@@ -249,6 +242,8 @@ export class Shell extends HTMLElement {
         this.#list.show({
             cases: this.#cases,
             failed: this.#failed,
+            notBegun: this.#notBegun,
+            store: sessionStorage,
             open: this.#caseId(),
             onNew: () => this.#begin(),
             onReload: () => this.#load(),
@@ -256,15 +251,18 @@ export class Shell extends HTMLElement {
         });
     }
 
-    #draw() {
+    async #draw() {
         const letters = this.#open;
         this.#stage.className = "stage";
         if (!this.#session.signedIn) {
-            const door = new SignIn();
-            this.#stage.replaceChildren(door);
-            door.show({
+            const { SignIn } = await door();
+            if (this.#session.signedIn) return;
+            if (!customElements.get("curaway-sign-in")) customElements.define("curaway-sign-in", SignIn);
+            const signIn = new SignIn();
+            this.#stage.replaceChildren(signIn);
+            signIn.show({
                 people: this.#people,
-                elsewhere: Boolean(this.#config?.clerk),
+                elsewhere: this.#session.elsewhere,
                 onEnter: () => this.#enter(),
                 failed: this.#failed,
                 expired: this.#expired,
@@ -279,6 +277,7 @@ export class Shell extends HTMLElement {
         const chat = letters && new Chat({
             correspondence: letters,
             config: this.#config,
+            known: this.#cases?.find((one) => one.id === letters.state.caseId) ?? null,
             tools: wide ? [] : [this.#languageTool()],
             back: wide ? null : () => location.hash = "#/",
             announce: (words) => this.#announce(words),

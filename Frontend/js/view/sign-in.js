@@ -2,7 +2,7 @@
 
 /** @import {Person} from "../wire/types.js" */
 import { t } from "../i18n/language.js";
-import { face, h, mark } from "./dom.js";
+import { button, face, h, mark } from "./dom.js";
 
 /**
  * @typedef {object} SignInView
@@ -49,12 +49,7 @@ export class SignIn extends HTMLElement {
             return h(
                 "div",
                 { class: "people" },
-                h("button", {
-                    type: "button",
-                    class: "primary",
-                    "data-action": "sign-in",
-                    onclick: view.onEnter,
-                }, t("sign_in.enter")),
+                button("sign-in", { class: "primary", onclick: view.onEnter }, t("sign_in.enter")),
             );
         }
         if (!view.people) return h("div", { class: "people", "aria-busy": "true" });

@@ -1,7 +1,9 @@
-// The entries of the timeline as a list on the page. An entry keeps its element for as long as it is there, whatever
-// becomes of it, and only what is out of place is moved: a selection or a focus in the rest survives.
+// The entries of the timeline as a list on the page, or the part of them that model/window.js chose. An entry keeps its
+// element for as long as it is there, whatever becomes of it, and only what is out of place is moved: a selection or a
+// focus in the rest survives.
 
 /** @import {Item} from "../model/timeline.js" */
+/** @import {Slice} from "../model/window.js" */
 /** @import {Wishes} from "./message.js" */
 import { day, midnight } from "../i18n/language.js";
 import { h, say } from "./dom.js";
@@ -16,81 +18,87 @@ export class TimelineList {
     #views = new Map();
     /** @type {Map<number, HTMLElement>} */
     #days = new Map();
+    /** The newest place that has been shown or passed over. */
+    #newest = 0;
 
     /** @param {Wishes} wishes */
     constructor(wishes) {
         this.#wishes = wishes;
     }
 
-    /** @param {readonly Item[]} items @returns {Change} */
-    show(items) {
+    /** @param {readonly Item[]} items @param {Slice} slice @returns {Change} */
+    show(items, { from, to }) {
         /** @type {HTMLElement[]} */
         const wanted = [];
-        let today = NaN, fresh = 0;
-        for (const item of items) {
-            if (item.at !== null && midnight(item.at) !== today) {
-                today = midnight(item.at);
-                wanted.push(this.#day(today));
+        /** @type {Map<string, MessageView>} */
+        const views = new Map();
+        /** @type {Map<number, HTMLElement>} */
+        const days = new Map();
+        let today = NaN;
+        for (const item of items.slice(from, to)) {
+            const at = item.at === null ? today : midnight(item.at);
+            if (at === at && at !== today) {
+                const element = this.#days.get(at) ?? h("li", { class: "day" });
+                say(element, day(today = at, Date.now()));
+                days.set(at, element);
+                wanted.push(element);
             }
             let view = this.#views.get(item.key);
             if (view) view.show(item);
-            else {
-                view = new MessageView(item, this.#wishes);
-                this.#views.set(item.key, view);
-                if (item.sender !== "patient") fresh++;
-            }
+            else view = new MessageView(item, this.#wishes);
+            views.set(item.key, view);
             wanted.push(view.element);
         }
-        const keys = new Set(items.map((item) => item.key));
-        for (const [key, view] of this.#views) {
-            if (keys.has(key)) continue;
-            view.element.remove();
-            this.#views.delete(key);
-        }
-        const { moved, atEnd } = place(this.element, wanted);
-        return { moved, news: atEnd ? fresh : 0 };
+        this.#views = views;
+        this.#days = days;
+        return { moved: place(this.element, wanted), news: this.#news(items) };
     }
 
-    /** Twice a second: what depends on the wall clock. @param {number} now */
-    tick(now) {
-        for (const view of this.#views.values()) view.tick(now);
+    /** @param {readonly Item[]} items */
+    #news(items) {
+        let news = 0, newest = this.#newest;
+        for (let at = items.length - 1; at >= 0; at--) {
+            const { sequence, sender } = /** @type {Item} */ (items[at]);
+            if (sequence === Infinity) continue;
+            if (sequence <= this.#newest) break;
+            newest = Math.max(newest, sequence);
+            if (sender !== "patient") news++;
+        }
+        this.#newest = newest;
+        return news;
+    }
+
+    /** Twice a second: what depends on the wall clock. @param {number} now @param {boolean} lost */
+    tick(now, lost) {
+        for (const view of this.#views.values()) view.tick(now, lost);
     }
 
     /** @param {string} key */
     entry(key) {
         return this.#views.get(key)?.element ?? null;
     }
-
-    /** @param {number} at @returns {HTMLElement} */
-    #day(at) {
-        let element = this.#days.get(at);
-        if (!element) {
-            element = h("li", { class: "day" });
-            this.#days.set(at, element);
-        }
-        say(element, day(at, Date.now()));
-        return element;
-    }
 }
 
 /**
  * Brings the children into this order and touches only what is out of place.
- * @param {Element} list @param {readonly Element[]} wanted @returns {{moved: boolean, atEnd: boolean}}
+ * @param {Element} list @param {readonly Element[]} wanted @returns {boolean} whether anything moved
  */
 function place(list, wanted) {
-    let moved = false, atEnd = false;
+    const staying = new Set(wanted);
+    let moved = false;
     for (const child of [...list.children]) {
-        if (child.classList.contains("day") && !wanted.includes(child)) child.remove();
+        if (staying.has(child)) continue;
+        child.remove();
+        moved = true;
     }
     /** @type {Element | null} */
     let next = null;
     for (const element of [...wanted].reverse()) {
         if (element.nextElementSibling !== next || element.parentNode !== list) {
-            if (element.parentNode !== list && next === null) atEnd = true;
             list.insertBefore(element, next);
             moved = true;
         }
         next = element;
     }
-    return { moved, atEnd };
+    return moved;
 }

@@ -5,16 +5,22 @@
 /** @import {Change} from "./timeline-list.js" */
 import { number, t } from "../i18n/language.js";
 import * as scroll from "../model/scroll.js";
-import { h, icon, say } from "./dom.js";
+import { button, h, icon, say } from "./dom.js";
 
-/** What is older is fetched when this near to the top. */
-const nearTop = 600;
+/** What lies beyond an edge comes in when the reader is this near to it. */
+const nearEdge = 900;
 
 /**
  * @typedef {object} Ports
- * @property {() => {id: string, element: Element | null} | null} answer the one being written
- * @property {() => void} older the reader comes near the top
+ * @property {() => {id: string, element: Element | null} | null} answer the newest one that came while we looked
+ * @property {() => boolean} earlier brings in what stands before; false: nothing is here
+ * @property {() => boolean} later the same for what stands after
+ * @property {() => void} latest the end, wherever we are
+ * @property {() => boolean} complete does the page reach to the end?
+ * @property {() => void} older asks the server for more
  */
+
+/** @typedef {{element: Element, top: number}} Anchor an entry, and where it stands in the window */
 
 export class Viewport {
     #list;
@@ -28,22 +34,26 @@ export class Viewport {
     #put = -1;
     #begun = false;
     #unseen = 0;
+    #height = 0;
+    #width = 0;
+    /** What the reader looks at, for when the window turns. @type {Anchor | null} */
+    #looked = null;
 
-    /** @param {Element} edge what stands above the list @param {Element} list @param {Ports} ports */
-    constructor(edge, list, ports) {
+    /** @param {Element[]} above what stands above the list @param {Element} list @param {Ports} ports */
+    constructor(above, list, ports) {
         this.#list = list;
         this.#ports = ports;
-        this.#column = h("div", { class: "column" }, edge, list);
+        this.#column = h("div", { class: "column" }, ...above, list);
         this.element = h(
             "div",
             { class: "scroller", tabindex: "0", role: "region", "aria-label": t("chat.label") },
             this.#column,
         );
-        this.jump = h(
-            "button",
-            { type: "button", class: "jump", "data-action": "jump", hidden: true, onclick: () => this.toEnd() },
+        this.jump = button(
+            "jump",
+            { class: "jump", hidden: true, onclick: () => this.#jump() },
             icon("down"),
-            h("span", {}, t("chat.jump")),
+            h("span", { class: "words" }, t("chat.jump")),
             this.#count,
         );
     }
@@ -87,6 +97,9 @@ export class Viewport {
         if (this.#begun) return;
         this.#begun = true;
         this.#settle();
+        // What does not fill the window cannot be scrolled, so nobody would ever ask for more.
+        while (this.#end() === 0 && this.#ports.earlier());
+        if (this.#end() === 0) this.#ports.older();
     }
 
     /** Changes the list and stays where the policy says. @param {() => Change} change */
@@ -94,20 +107,29 @@ export class Viewport {
         const following = this.#follow.mode === "following";
         const anchor = following ? null : this.#anchor();
         const { moved, news } = change();
-        if (this.#begun && this.#follow.mode === "free") this.#unseen += news;
+        if (this.#begun && !following) this.#unseen += news;
         if (anchor && moved) this.#restore(anchor);
         if (moved || following) this.#settle();
+        // Older messages may have come: they change nothing on the page until they are wanted.
+        this.#edges();
         this.#offer();
     }
 
     toEnd() {
         this.#follow = scroll.jumped(this.#ports.answer()?.id ?? null);
         this.#unseen = 0;
+        this.#ports.latest();
         this.#move(this.#end());
         this.#offer();
     }
 
     // ---- inside ----
+
+    #jump() {
+        this.toEnd();
+        // The button is gone, and with it the focus.
+        this.element.focus({ preventScroll: true });
+    }
 
     #end() {
         return Math.max(0, this.element.scrollHeight - this.element.clientHeight);
@@ -115,9 +137,15 @@ export class Viewport {
 
     /** Something grew or the window changed. */
     #settle() {
-        const answer = this.#ports.answer();
+        const answer = this.#ports.answer(), height = this.element.clientHeight;
+        const resized = height !== this.#height, turned = this.#width !== (this.#width = this.element.clientWidth);
+        this.#height = height;
+        // Lines broke anew: without this a phone that is turned shows another place.
+        if (turned && this.#looked && this.#follow.mode !== "following") this.#restore(this.#looked);
         const { follow, to } = scroll.grew(this.#follow, {
             end: this.#end(),
+            top: this.element.scrollTop,
+            resized,
             answer: answer?.id ?? null,
             answerTop: answer?.element ? this.#within(answer.element) + this.element.scrollTop : null,
         });
@@ -137,17 +165,27 @@ export class Viewport {
         const ours = Math.abs(top - this.#put) < 1, up = top < this.#top - 1;
         this.#top = top;
         if (!ours && this.#begun) {
-            if (!up) this.#follow = scroll.arrivedAt(this.#follow, left, this.#ports.answer()?.id ?? null);
-            else if (left > scroll.nearBottom) this.#follow = scroll.released(this.#follow);
+            if (!up && this.#ports.complete()) {
+                this.#follow = scroll.arrivedAt(this.#follow, left, this.#ports.answer()?.id ?? null);
+            } else if (up && left > scroll.nearBottom) this.#follow = scroll.released(this.#follow);
         }
-        if (left <= scroll.nearBottom) this.#unseen = 0;
-        if (top < nearTop && this.#begun && this.#end() > 0) this.#ports.older();
+        if (left <= scroll.nearBottom && this.#ports.complete()) this.#unseen = 0;
+        if (!this.#edges() && this.#begun && top < nearEdge) this.#ports.older();
+        this.#looked = this.#anchor();
         this.#offer();
+    }
+
+    /** Near an edge the next step comes in. @returns {boolean} whether one did */
+    #edges() {
+        if (!this.#begun) return false;
+        const top = this.element.scrollTop;
+        if (top < nearEdge && this.#follow.mode !== "following" && this.#ports.earlier()) return true;
+        return this.#end() - top < nearEdge && !this.#ports.complete() && this.#ports.later();
     }
 
     /** The way back to the end, for who is away from it. */
     #offer() {
-        const away = this.#end() - this.element.scrollTop > scroll.nearBottom;
+        const away = this.#end() - this.element.scrollTop > scroll.nearBottom || !this.#ports.complete();
         this.jump.hidden = !away || this.#follow.mode === "following";
         this.#count.hidden = this.#unseen === 0;
         if (this.#unseen > 0) say(this.#count, number(this.#unseen));
@@ -163,14 +201,14 @@ export class Viewport {
         const edge = this.element.getBoundingClientRect().top;
         for (const element of this.#list.children) {
             const box = element.getBoundingClientRect();
-            if (box.bottom > edge && !element.classList.contains("day")) return { element, top: box.top };
+            if (box.bottom > edge && !element.classList.contains("day")) return { element, top: box.top - edge };
         }
         return null;
     }
 
-    /** @param {{element: Element, top: number}} anchor */
+    /** @param {Anchor} anchor */
     #restore(anchor) {
-        const moved = anchor.element.getBoundingClientRect().top - anchor.top;
+        const moved = this.#within(anchor.element) - anchor.top;
         if (anchor.element.isConnected && Math.abs(moved) > 0.5) this.#move(this.element.scrollTop + moved);
     }
 }

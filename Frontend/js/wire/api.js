@@ -50,57 +50,55 @@ export class Api {
     }
 
     /** @returns {Promise<Config>} */
-    async config() {
-        return expect(decode.config(await this.#ask("GET", "/api/v1/config", { open: true })));
+    config() {
+        return this.#ask("GET", "/api/v1/config", decode.config, { open: true });
     }
 
     /** @returns {Promise<Person[]>} */
-    async people() {
-        return decode.people(await this.#ask("GET", "/dev/people", { open: true }));
+    people() {
+        return this.#ask("GET", "/dev/people", decode.people, { open: true });
     }
 
     /** @param {string} person @returns {Promise<SignedIn>} */
-    async signIn(person) {
-        return expect(decode.signedIn(await this.#ask("POST", "/dev/sign-in", { open: true, body: { person } })));
+    signIn(person) {
+        return this.#ask("POST", "/dev/sign-in", decode.signedIn, { open: true, body: { person } });
     }
 
     /** @returns {Promise<Person>} */
-    async me() {
-        return expect(decode.person(await this.#ask("GET", "/api/v1/me")));
+    me() {
+        return this.#ask("GET", "/api/v1/me", decode.person);
     }
 
     /** @returns {Promise<CareCase[]>} */
-    async cases() {
-        return decode.cases(await this.#ask("GET", "/api/v1/cases"));
+    cases() {
+        return this.#ask("GET", "/api/v1/cases", decode.cases);
     }
 
     /** @param {Language} language @param {string} client_case_id @returns {Promise<CareCase>} */
-    async openCase(language, client_case_id) {
-        return expect(
-            decode.careCase(await this.#ask("POST", "/api/v1/cases", { body: { language, client_case_id } })),
-        );
+    openCase(language, client_case_id) {
+        return this.#ask("POST", "/api/v1/cases", decode.careCase, { body: { language, client_case_id } });
     }
 
     /** @param {string} id @returns {Promise<Snapshot>} */
-    async snapshot(id) {
-        return expect(decode.snapshot(await this.#ask("GET", address(id))));
+    snapshot(id) {
+        return this.#ask("GET", address(id), decode.snapshot);
     }
 
     /** @param {string} id @param {number} before @returns {Promise<Page>} */
-    async older(id, before) {
-        return expect(decode.page(await this.#ask("GET", `${address(id)}/messages?before=${before}&limit=50`)));
+    older(id, before) {
+        return this.#ask("GET", `${address(id)}/messages?before=${before}&limit=50`, decode.page);
     }
 
     /** @param {string} id @param {string} message @param {string} client_message_id @returns {Promise<ChatResult>} */
-    async chat(id, message, client_message_id) {
+    chat(id, message, client_message_id) {
         const body = { message, client_message_id }, headers = { Prefer: "respond-async" };
-        return expect(decode.chatResult(await this.#ask("POST", `${address(id)}/chat`, { body, headers })));
+        return this.#ask("POST", `${address(id)}/chat`, decode.chatResult, { body, headers });
     }
 
     /** @param {string} id @param {string} reply @param {"stop" | "retry"} verb @returns {Promise<ReplyResult>} */
-    async reply(id, reply, verb) {
+    reply(id, reply, verb) {
         const path = `${address(id)}/replies/${encodeURIComponent(reply)}/${verb}`;
-        return expect(decode.replyResult(decode.fields(await this.#ask("POST", path))?.reply));
+        return this.#ask("POST", path, (said) => decode.replyResult(decode.fields(said)?.reply));
     }
 
     /** @param {string} id @param {string | null} cursor @param {AbortSignal} signal @returns {Promise<Response>} */
@@ -135,11 +133,12 @@ export class Api {
     }
 
     /**
-     * @param {string} method @param {string} path
+     * @template T
+     * @param {string} method @param {string} path @param {(said: unknown) => T | null} decoded null: not understood
      * @param {{body?: Record<string, string>, headers?: Record<string, string>, open?: boolean}} [options]
-     * @returns {Promise<unknown>}
+     * @returns {Promise<T>}
      */
-    async #ask(method, path, { body, headers = {}, open = false } = {}) {
+    async #ask(method, path, decoded, { body, headers = {}, open = false } = {}) {
         /** @type {Record<string, string>} */
         const all = { Accept: "application/json", ...headers };
         if (body) all["Content-Type"] = "application/json";
@@ -150,7 +149,11 @@ export class Api {
             const response = open ? await this.#fetch(path, init) : await this.#authorised(path, init);
             /** @type {unknown} */
             const said = await response.json().catch(() => null);
-            if (response.ok) return said;
+            if (response.ok) {
+                const value = decoded(said);
+                if (value === null) throw new Problem(502, "not_understood");
+                return value;
+            }
             if (response.status === 401 && !open) this.#refused();
             const code = decode.fields(said)?.code;
             throw new Problem(
@@ -169,10 +172,4 @@ export class Api {
 /** @param {string} caseId */
 function address(caseId) {
     return `/api/v1/cases/${encodeURIComponent(caseId)}`;
-}
-
-/** @template T @param {T | null} value @returns {T} */
-function expect(value) {
-    if (value === null) throw new Problem(502, "not_understood");
-    return value;
 }

@@ -15,12 +15,11 @@ export const wallClock = {
     },
 };
 
-/** Works without a secure context too, where randomUUID is missing. @returns {string} */
+/** Of version 4 (RFC 9562): by hand, because randomUUID is missing without a secure context. @returns {string} */
 export function uuid() {
-    if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-    bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-    const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+    const random = crypto.getRandomValues(new Uint8Array(36));
+    return "xxxxxxxx-xxxx-4xxx-Nxxx-xxxxxxxxxxxx".replace(
+        /[xN]/g,
+        (digit, at) => (digit === "x" ? (random[at] ?? 0) & 15 : 8 | ((random[at] ?? 0) & 3)).toString(16),
+    );
 }

@@ -3,9 +3,10 @@
 
 /** @import {Api} from "./api.js" */
 /** @import {Clock} from "./clock.js" */
-/** @import {Parting} from "./stream.js" */
+/** @import {Parting, Signal} from "../model/connection.js" */
 /** @import {Action, Conversation, Pending} from "../model/conversation.js" */
-import { activeReply, initial, oldestSequence, reduce, sending } from "../model/conversation.js";
+import { activeReply, initial, oldestSequence, reduce } from "../model/conversation.js";
+import { keepPending, pendingOf } from "../model/outbox.js";
 import { delay } from "../model/backoff.js";
 import { asProblem } from "./api.js";
 import { CaseStream } from "./stream.js";
@@ -23,11 +24,11 @@ export const pollEvery = 3_000;
  * @property {() => string} uuid
  * @property {Pick<Storage, "getItem" | "setItem" | "removeItem">} storage
  * @property {() => boolean} hidden is nobody looking?
+ * @property {(signal: AbortSignal, random: () => number, robbed: () => void) => Promise<void>} [place] one of the few that all tabs share
  */
 
 export class Correspondence {
     #ports;
-    #key;
     #state;
     #closed = false;
     #sending = false;
@@ -44,16 +45,20 @@ export class Correspondence {
     live = null;
     /** Since when they do not. @type {number | null} */
     lostAt = null;
+    /** When the server's word came last, by whatever way. */
+    heardAt = 0;
     /** Why there will be nothing more. @type {Parting | null} */
     parting = null;
 
     /** @param {string} caseId @param {Ports} ports */
     constructor(caseId, ports) {
         this.#ports = ports;
-        this.#key = `curaway.outbox.${caseId}`;
         this.#state = initial(caseId);
         this.stream = new CaseStream({
-            open: (cursor, signal) => ports.api.events(caseId, cursor, signal),
+            open: async (cursor, signal) => {
+                await ports.place?.(signal, ports.random, () => this.#robbed());
+                return await ports.api.events(caseId, cursor, signal);
+            },
             onEvent: (event) => this.#dispatch({ type: "event", event, at: ports.clock.now() }),
             onLive: (live) => this.#liveness(live),
             onInvalidCursor: () => {
@@ -62,12 +67,12 @@ export class Correspondence {
             },
             onEnd: (why) => {
                 this.parting = why;
-                this.#tell();
+                this.#withoutStream();
             },
             clock: ports.clock,
             random: ports.random,
         });
-        this.#dispatch({ type: "restored", pending: this.#stored() });
+        this.#dispatch({ type: "restored", pending: pendingOf(ports.storage, caseId) });
     }
 
     /** @returns {Conversation} */
@@ -119,7 +124,8 @@ export class Correspondence {
             const result = await this.#ports.api.reply(this.#state.caseId, replyId, "retry");
             this.#dispatch({ type: "reply", reply: result, at: this.#ports.clock.now() });
         } catch {
-            this.#dispatch({ type: "stale" }); // somebody was quicker, or it cannot be: see what is so
+            // Somebody was quicker, or it cannot be: see what is so.
+            this.#dispatch({ type: "stale" });
         }
     }
 
@@ -134,21 +140,25 @@ export class Correspondence {
         }
     }
 
-    /** Somebody is looking again. @param {boolean} [anew] the old connection is certainly gone */
-    wake(anew = false) {
-        if (this.#closed || this.parting) return;
-        if (this.#state.loaded) this.stream.wake(anew);
-        else this.#sync();
+    /** Something about the page or its network, that a line may have to heed. @param {Signal} signal */
+    happened(signal) {
+        if (this.#over) return;
+        this.stream.happened(signal);
+        if (signal === "hidden" || signal === "left") return;
+        // What went on unseen was nobody's trouble: it begins now.
+        if (signal === "visible" && this.lostAt !== null) this.lostAt = this.stream.awayAt ?? this.#ports.clock.now();
+        if (!this.#state.loaded || this.#state.stale) this.#sync();
         this.#flush();
     }
 
-    rest() {
-        this.stream.rest();
+    /** Somebody asks for it. @param {boolean} [anew] whatever an open connection says of itself */
+    wake(anew = false) {
+        this.happened(anew ? "tapped" : "online");
     }
 
     close() {
         this.#closed = true;
-        this.stream.end();
+        this.stream.happened("end");
         this.#callOffSync();
         this.#callOffPoll();
         this.#listeners.clear();
@@ -156,13 +166,20 @@ export class Correspondence {
 
     // ---- inside ----
 
+    /** Nothing will come any more, by whatever way: a stream that is closed without a word is no reason. */
+    get #over() {
+        return this.#closed || (this.parting !== null && this.parting !== "closed");
+    }
+
     /** @param {Action} action */
     #dispatch(action) {
         if (this.#closed) return;
         const before = this.#state;
         this.#state = reduce(before, action);
         if (this.#state === before) return;
-        if (this.#state.pending !== before.pending) this.#store();
+        if (this.#state.pending !== before.pending) {
+            keepPending(this.#ports.storage, this.#state.caseId, this.#state.pending);
+        }
         if (this.#state.stale && !this.#state.syncing && !this.#syncPaused) this.#sync();
         this.#tell();
     }
@@ -173,11 +190,26 @@ export class Correspondence {
 
     /** @param {boolean} live */
     #liveness(live) {
-        if (live === this.live) return;
+        const lostAt = live ? null : this.stream.awayAt ?? this.lostAt ?? this.#ports.clock.now();
+        if (live === this.live && lostAt === this.lostAt) return;
         this.live = live;
-        this.lostAt = live ? null : this.#ports.clock.now();
+        this.lostAt = lostAt;
         if (live) this.#flush();
         else this.#poll();
+        this.#tell();
+    }
+
+    /** Another tab is looked at and needs the line: no trouble, but from now on we have to ask. */
+    #robbed() {
+        this.stream.happened("robbed");
+        this.#withoutStream();
+    }
+
+    /** No trouble, and nothing will come by itself. */
+    #withoutStream() {
+        this.live = false;
+        this.lostAt = null;
+        this.#poll();
         this.#tell();
     }
 
@@ -190,10 +222,12 @@ export class Correspondence {
             const snapshot = await this.#ports.api.snapshot(this.#state.caseId);
             if (this.#closed) return;
             this.#syncFailures = 0;
+            this.heardAt = this.#ports.clock.now();
             this.#dispatch({ type: "snapshot", snapshot, at: this.#ports.clock.now() });
             if (this.#cursorWanted) {
                 this.#cursorWanted = false;
                 this.stream.resume(snapshot.cursor);
+                if (this.#ports.hidden()) this.stream.happened("hidden");
             }
             this.#flush();
         } catch (error) {
@@ -201,11 +235,13 @@ export class Correspondence {
             const problem = asProblem(error);
             if (!problem.transient) {
                 this.parting = problem.status === 401 ? "signed_out" : "gone";
-                this.stream.end();
+                this.lostAt = null;
+                this.stream.happened("end");
                 this.#tell();
                 return;
             }
-            this.#syncPaused = true; // sync.failed leaves the state stale: without a pause this would be a hot loop
+            // sync.failed leaves the state stale: without a pause this would be a hot loop.
+            this.#syncPaused = true;
             this.#dispatch({ type: "sync.failed" });
             if (!this.#state.loaded) this.#liveness(false);
             const pause = delay(this.#syncFailures++, this.#ports.random, problem.retryAfter);
@@ -217,8 +253,10 @@ export class Correspondence {
     #poll() {
         this.#callOffPoll();
         this.#callOffPoll = this.#ports.clock.after(pollEvery, () => {
-            if (this.#closed || this.live || this.parting) return;
-            if (activeReply(this.#state) && !this.#ports.hidden()) this.#dispatch({ type: "stale" });
+            if (this.#over || this.live) return;
+            if ((activeReply(this.#state) || this.stream.resting) && !this.#ports.hidden()) {
+                this.#dispatch({ type: "stale" });
+            }
             this.#poll();
         });
     }
@@ -263,7 +301,8 @@ export class Correspondence {
                     await new Promise((resolve) => this.#ports.clock.after(pause, () => resolve(null)));
                     continue;
                 }
-                if (this.#ports.hidden()) return false; // it may have landed: look before crying
+                // It may have landed: look before crying.
+                if (this.#ports.hidden()) return false;
                 for (const one of this.#state.pending) {
                     if (one.state !== "sending") continue;
                     this.#dispatch({
@@ -281,32 +320,5 @@ export class Correspondence {
     /** @param {string} clientMessageId */
     #isPending(clientMessageId) {
         return this.#state.pending.some((one) => one.clientMessageId === clientMessageId);
-    }
-
-    #store() {
-        const kept = this.#state.pending.map(({ clientMessageId, body, at }) => ({ clientMessageId, body, at }));
-        try {
-            if (kept.length === 0) this.#ports.storage.removeItem(this.#key);
-            else this.#ports.storage.setItem(this.#key, JSON.stringify(kept));
-        } catch {
-            // A full or forbidden storage: the words are still on the screen.
-        }
-    }
-
-    /** @returns {Pending[]} */
-    #stored() {
-        try {
-            /** @type {unknown} */
-            const kept = JSON.parse(this.#ports.storage.getItem(this.#key) ?? "[]");
-            if (!Array.isArray(kept)) return [];
-            return kept.flatMap((/** @type {unknown} */ one) => {
-                if (typeof one !== "object" || one === null) return [];
-                const { clientMessageId, body, at } = /** @type {Record<string, unknown>} */ (one);
-                if (typeof clientMessageId !== "string" || typeof body !== "string") return [];
-                return [sending(clientMessageId, body, typeof at === "number" ? at : 0)];
-            });
-        } catch {
-            return [];
-        }
     }
 }

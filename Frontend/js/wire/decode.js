@@ -27,11 +27,12 @@ const words = (value) => text(value) ?? "";
 const number = (value) => typeof value === "number" && Number.isFinite(value) ? value : null;
 
 /**
+ * One of these; what tomorrow's server says is the first.
  * @template {string} T
- * @param {unknown} value @param {readonly T[]} all @param {T} fallback @returns {T}
+ * @param {unknown} value @param {readonly [T, ...T[]]} all @returns {T}
  */
-function oneOf(value, all, fallback) {
-    return all.find((one) => one === value) ?? fallback;
+function oneOf(value, all) {
+    return all.find((one) => one === value) ?? all[0];
 }
 
 /** @template T @param {unknown} value @param {(one: unknown) => T | null} decode @returns {T[]} */
@@ -40,10 +41,10 @@ function list(value, decode) {
     return value.map(decode).filter((one) => one !== null);
 }
 
-/** @type {readonly Sender[]} */
-const senders = ["patient", "ai", "coordinator", "system"];
-/** @type {readonly ReplyState[]} */
-const replyStates = ["queued", "running", "finished", "stopped", "interrupted", "failed"];
+/** @type {readonly [Sender, ...Sender[]]} */
+const senders = ["system", "patient", "ai", "coordinator"];
+/** @type {readonly [ReplyState, ...ReplyState[]]} */
+const replyStates = ["running", "queued", "finished", "stopped", "interrupted", "failed"];
 
 /** @param {unknown} value @returns {Message | null} */
 export function message(value) {
@@ -55,12 +56,12 @@ export function message(value) {
         sequence,
         body,
         version: number(from.version) ?? 1,
-        sender_type: oneOf(from.sender_type, senders, "system"),
+        sender_type: oneOf(from.sender_type, senders),
         sender_name: text(from.sender_name),
-        audience: oneOf(from.audience, ["everyone", "staff"], "everyone"),
+        audience: oneOf(from.audience, ["everyone", "staff"]),
         reply_id: text(from.reply_id),
         client_message_id: text(from.client_message_id),
-        status: oneOf(from.status, ["complete", "stopped", "interrupted"], "complete"),
+        status: oneOf(from.status, ["complete", "stopped", "interrupted"]),
         answered_by: text(from.answered_by),
         created_at: words(from.created_at),
     };
@@ -70,7 +71,7 @@ export function message(value) {
 function handling(value) {
     const from = fields(value) ?? {};
     return {
-        state: oneOf(from.state, ["ai", "requested", "coordinator"], "ai"),
+        state: oneOf(from.state, ["ai", "requested", "coordinator"]),
         version: number(from.version) ?? 0,
         by: text(from.by) ?? text(fields(from.by)?.name),
     };
@@ -99,7 +100,7 @@ export function cases(value) {
 function reply(from) {
     return {
         id: from.id,
-        state: oneOf(from.state, replyStates, "running"),
+        state: oneOf(from.state, replyStates),
         attempt: number(from.attempt) ?? 1,
         code: text(from.code),
     };

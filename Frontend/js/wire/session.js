@@ -25,6 +25,11 @@ export class Session {
         return this.#clerk ? this.#clerk.signedIn && !this.#refused : this.#storage.getItem(tokenKey) !== null;
     }
 
+    /** One signs in on Clerk's page, and the way there is open: before its script is here a tap would lead nowhere. */
+    get elsewhere() {
+        return this.#clerk !== null;
+    }
+
     /** @param {boolean} [fresh] not one that was given before, if there can be another @returns {Promise<string | null>} */
     async token(fresh = false) {
         return this.#clerk ? await this.#clerk.token(fresh) : this.#storage.getItem(tokenKey);

@@ -1,29 +1,20 @@
-// One stream of one case, kept alive. It reconnects from its last id, with growing and jittered pauses, for ever on
-// network errors; only bytes prove life, so silence beyond the watchdog is a broken line whatever the browser thinks.
+// The live line of one case, by fetch. It comes back by itself, from its last id, for as long as there is hope. When and
+// why is decided in model/connection.js; here are the timer, the request and the reader.
 // Each attempt has a generation: whatever a former attempt still has to say is ignored.
 
 /** @import {Clock} from "./clock.js" */
 /** @import {StreamEvent} from "./types.js" */
-/** @import {Health} from "../model/backoff.js" */
-import * as backoff from "../model/backoff.js";
+/** @import {Happening, Parting, Signal} from "../model/connection.js" */
+import { due, initial, step } from "../model/connection.js";
 import { retryAfter } from "./api.js";
 import { streamEvent } from "./decode.js";
 import { SseParser } from "./sse.js";
 
-/** The server's heart beats every 15 s; after this much silence the line is dead. */
-export const watchdog = 40_000;
-/** An answer to the request itself must come sooner. */
-export const connectTimeout = 12_000;
-/** After coming back to the foreground an open line must speak within this time. */
-export const probe = 1_500;
-
-/** @typedef {"signed_out" | "forbidden" | "gone" | "closed"} Parting */
-
 /**
  * @typedef {object} Ports
- * @property {(cursor: string | null, signal: AbortSignal) => Promise<Response>} open
+ * @property {(cursor: string | null, signal: AbortSignal) => Promise<Response>} open with a fresh token each time
  * @property {(event: StreamEvent) => void} onEvent
- * @property {(live: boolean) => void} onLive bytes flow, or they do not
+ * @property {(live: boolean) => void} onLive bytes flow, or they do not; also when `awayAt` begins anew
  * @property {() => void} onInvalidCursor a snapshot is needed; until `resume` the stream rests
  * @property {(why: Parting) => void} onEnd it will not come back by itself
  * @property {Clock} clock
@@ -32,91 +23,88 @@ export const probe = 1_500;
 
 export class CaseStream {
     #ports;
-    /** @type {"idle" | "connecting" | "open" | "waiting" | "ended"} */
-    #phase = "idle";
-    #generation = 0;
-    #heardAt = 0;
-    #floor = 0;
+    #state = initial;
     /** @type {string | null} */
     #cursor = null;
-    /** @type {Health} */
-    #health = backoff.rested;
     /** @type {AbortController | null} */
     #abort = null;
     /** @type {() => void} */
     #callOff = () => {};
-    /** @type {() => void} */
-    #callOffWatch = () => {};
 
     /** @param {Ports} ports */
     constructor(ports) {
         this.#ports = ports;
     }
 
-    get cursor() {
-        return this.#cursor;
+    /** Since when nothing comes, while somebody looks. */
+    get awayAt() {
+        return this.#state.awayAt;
+    }
+
+    /** Whether it has let go until somebody looks. */
+    get resting() {
+        return this.#state.phase === "resting";
     }
 
     /** Begins, or goes on, after this position. @param {string | null} cursor */
     resume(cursor) {
         this.#cursor = cursor;
-        this.#connect();
+        this.happened("begin");
     }
 
-    /** The page came back, the network came back, somebody tapped: no more waiting. @param {boolean} [anew] */
-    wake(anew = false) {
-        if (this.#phase === "ended" || this.#phase === "connecting") return;
-        if (this.#phase === "waiting" || this.#phase === "idle" || anew) return void this.#connect();
-        const heard = this.#heardAt, generation = this.#generation;
-        this.#ports.clock.after(probe, () => {
-            if (generation === this.#generation && this.#heardAt === heard) this.#connect();
-        });
+    /** @param {Signal | "begin" | "tick" | "end"} type */
+    happened(type) {
+        this.#step({ type });
     }
 
-    /** Lets go of the connection; `wake` takes it up again. */
-    rest() {
-        if (this.#phase === "ended") return;
-        this.#quiet();
-        this.#phase = "idle";
+    /** @param {Happening} event */
+    #step(event) {
+        const before = this.#state;
+        const now = this.#state = step(before, event, this.#ports.clock.now(), this.#ports.random);
+        if (now === before) return;
+        if (now.generation !== before.generation) {
+            this.#abort?.abort();
+            this.#abort = null;
+            if (now.phase === "connecting") this.#connect(now.generation);
+        }
+        this.#arm();
+        if (now.awayAt !== before.awayAt && now.awayAt !== null) this.#ports.onLive(false);
+        if (event.type === "heard") this.#ports.onLive(true);
+        if (now.parting === null || now.parting === before.parting) return;
+        if (now.parting === "invalid_cursor") {
+            this.#cursor = null;
+            this.#ports.onInvalidCursor();
+        } else {
+            this.#ports.onEnd(now.parting);
+        }
     }
 
-    end() {
-        this.#quiet();
-        this.#phase = "ended";
-    }
-
-    #quiet() {
-        this.#generation++;
+    #arm() {
         this.#callOff();
-        this.#callOffWatch();
-        this.#abort?.abort();
-        this.#abort = null;
+        const at = due(this.#state);
+        if (at === null) return;
+        const { clock } = this.#ports;
+        this.#callOff = clock.after(Math.max(0, at - clock.now()), () => this.happened("tick"));
     }
 
-    /** @returns {Promise<void>} */
-    async #connect() {
-        this.#quiet();
-        const generation = this.#generation, abort = new AbortController();
-        this.#abort = abort;
-        this.#phase = "connecting";
-        this.#heardAt = this.#ports.clock.now();
-        this.#watch(generation);
+    /** @param {number} generation @returns {Promise<void>} */
+    async #connect(generation) {
+        const abort = this.#abort = new AbortController();
         /** @type {Response} */
         let response;
         try {
             response = await this.#ports.open(this.#cursor, abort.signal);
         } catch {
-            return this.#lost(generation);
+            return this.#step({ type: "lost", generation });
         }
-        if (generation !== this.#generation) return void response.body?.cancel().catch(() => {});
-        const kind = response.headers.get("Content-Type") ?? "";
-        if (response.status !== 200 || !response.body || !kind.startsWith("text/event-stream")) {
-            abort.abort();
-            return this.#refused(generation, response);
+        if (generation !== this.#state.generation) return void response.body?.cancel().catch(() => {});
+        const { status, headers, body } = response;
+        if (status === 200 && body && (headers.get("Content-Type") ?? "").startsWith("text/event-stream")) {
+            this.#step({ type: "opened", generation });
+            return await this.#read(generation, body);
         }
-        this.#phase = "open";
-        this.#health = backoff.opened(this.#health, this.#ports.clock.now());
-        await this.#read(generation, response.body);
+        abort.abort();
+        this.#step({ type: "refused", generation, status, retryAfter: retryAfter(headers) });
     }
 
     /** @param {number} generation @param {ReadableStream<Uint8Array>} body */
@@ -125,26 +113,25 @@ export class CaseStream {
         try {
             for (;;) {
                 const { done, value } = await reader.read();
-                if (generation !== this.#generation) return;
+                if (generation !== this.#state.generation) return;
                 if (done) break;
-                this.#heardAt = this.#ports.clock.now();
-                this.#ports.onLive(true);
+                this.#step({ type: "heard", generation });
                 for (const raw of parser.push(decoder.decode(value, { stream: true }))) {
-                    if (parser.retry !== null) this.#floor = Math.min(parser.retry, 60_000);
-                    this.#take(raw.data, raw.event);
+                    this.#take(raw.data, generation);
                     // Moved only now: an event that could not be applied would come again.
                     if (raw.id) this.#cursor = raw.id;
-                    if (generation !== this.#generation) return;
+                    if (generation !== this.#state.generation) return;
                 }
+                if (parser.retry !== null) this.#step({ type: "retry", milliseconds: parser.retry });
             }
         } catch {
             // Broken lines and ended ones are the same to us.
         }
-        this.#lost(generation);
+        this.#step({ type: "lost", generation });
     }
 
-    /** @param {string} data @param {string} name */
-    #take(data, name) {
+    /** @param {string} data @param {number} generation */
+    #take(data, generation) {
         /** @type {unknown} */
         let value;
         try {
@@ -152,73 +139,11 @@ export class CaseStream {
         } catch {
             return;
         }
-        if (typeof value === "object" && value !== null && !("type" in value)) value = { type: name, ...value };
         const event = streamEvent(value);
         if (!event) return;
-        if (event.type === "bye") {
-            if (event.reason === "gone") this.#finish("gone");
-            else this.#wait(event.retry_ms, 0);
-        } else if (event.type === "auth_expired") {
-            const { failures } = backoff.dropped(this.#health, this.#ports.clock.now());
-            if (failures === 0) this.#connect();
-            else this.#lost(this.#generation);
-        } else {
-            this.#ports.onEvent(event);
-        }
-    }
-
-    /** @param {number} generation @param {Response} response */
-    #refused(generation, response) {
-        switch (response.status) {
-            case 204:
-                return this.#finish("closed");
-            case 400:
-                this.#cursor = null;
-                this.rest();
-                return this.#ports.onInvalidCursor();
-            case 401:
-                return this.#finish("signed_out");
-            case 403:
-                return this.#finish("forbidden");
-            case 404:
-            case 410:
-                return this.#finish("gone");
-            default:
-                return this.#lost(generation, retryAfter(response.headers));
-        }
-    }
-
-    /** @param {Parting} why */
-    #finish(why) {
-        this.end();
-        this.#ports.onLive(false);
-        this.#ports.onEnd(why);
-    }
-
-    /** @param {number} generation @param {number} [atLeast] */
-    #lost(generation, atLeast = 0) {
-        if (generation !== this.#generation) return;
-        const { failures, next } = backoff.dropped(this.#health, this.#ports.clock.now());
-        this.#health = next;
-        this.#wait(Math.max(atLeast, failures > 0 ? this.#floor : 0), failures);
-    }
-
-    /** @param {number} atLeast @param {number} failures */
-    #wait(atLeast, failures) {
-        this.#quiet();
-        this.#phase = "waiting";
-        this.#ports.onLive(false);
-        const pause = backoff.delay(failures, this.#ports.random, atLeast);
-        this.#callOff = this.#ports.clock.after(pause, () => this.#connect());
-    }
-
-    /** @param {number} generation */
-    #watch(generation) {
-        this.#callOffWatch = this.#ports.clock.after(2_000, () => {
-            if (generation !== this.#generation) return;
-            const silence = this.#ports.clock.now() - this.#heardAt;
-            if (silence >= (this.#phase === "connecting" ? connectTimeout : watchdog)) this.#lost(generation);
-            else this.#watch(generation);
-        });
+        if (event.type === "auth_expired") this.#step({ type: "expired", generation });
+        else if (event.type !== "bye") this.#ports.onEvent(event);
+        else if (event.reason === "gone") this.#step({ type: "gone", generation });
+        else this.#step({ type: "lost", generation, atLeast: event.retry_ms });
     }
 }
