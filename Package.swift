@@ -2,12 +2,14 @@
 import PackageDescription
 
 // Targets are cut where the third-party import changes; features are folders inside them. The arrows are
-//   curaway → {CareWeb, CareStore, CareGateways} → CareDesk → CareLog → CareDomain
+//   curaway → {CareWeb, CareStore, CareRedis, CareGateways} → CareDesk → CareLog → CareDomain
 // and `./test` holds them with --explicit-target-dependency-import-check error and scripts/layering.
 //
 // CARE_SLICE is for developers only, never for something an operator deploys:
 //   core      CareDomain, CareLog, CareDesk and their tests: a loop of seconds, no dependency at all
 //   gateways  core and CareGateways
+//   store     core and CareStore
+//   redis     core and CareRedis
 let slice = Context.environment["CARE_SLICE"] ?? "all"
 
 let settings: [SwiftSetting] = [
@@ -31,6 +33,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
 
+/// libpq, for who wants PostgreSQL: `--disable-default-traits` builds where its header is missing.
+let libpq: Target.Dependency = .target(name: "CLibPQ", condition: .when(traits: ["Postgres"]))
+
 var dependencies: [Package.Dependency] = []
 var targets: [Target] = [
     care("CareDomain"),
@@ -43,9 +48,38 @@ var targets: [Target] = [
 ]
 
 if slice != "core" {
+    dependencies += [.package(url: "https://github.com/apple/swift-nio", from: "2.101.0")]
+}
+
+if slice == "redis" || slice == "all" {
     dependencies += [
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6")
+    ]
+    if slice == "redis" { dependencies.append(.package(url: "https://github.com/apple/swift-crypto", from: "4.5.2")) }
+    targets += [
+        care(
+            "CareRedis",
+            [
+                "CareLog", "CareDomain",
+                product("NIOCore", "swift-nio"),
+                product("NIOPosix", "swift-nio"),
+                product("NIOSSL", "swift-nio-ssl"),
+                product("Crypto", "swift-crypto"),
+            ],
+            resources: [.embedInCode("Scripts"), .embedInCode("Checkup/prices.json")]),
+        tests(
+            "CareRedisTests",
+            [
+                "CareRedis", "CareLog", "CareDomain", "CareTestKit",
+                product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
+                product("Crypto", "swift-crypto"),
+            ]),
+    ]
+}
+
+if slice == "gateways" || slice == "all" {
+    dependencies += [
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0")
     ]
     targets += [
         care(
@@ -67,13 +101,28 @@ if slice != "core" {
     ]
 }
 
+if slice == "store" || slice == "all" {
+    dependencies += [
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ]
+    targets += [
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+        care(
+            "CareStore",
+            [
+                "CareDesk", "CareLog", "CareDomain", libpq,
+                product("GRDB", "GRDB.swift"), product("Crypto", "swift-crypto"),
+            ]),
+        tests("CareStoreTests", ["CareStore", "CareDesk", "CareLog", "CareDomain", "CareTestKit"]),
+    ]
+}
+
 if slice == "all" {
     dependencies += [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -83,9 +132,6 @@ if slice == "all" {
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ]
     targets += [
-        care(
-            "CareStore",
-            ["CareDesk", "CareLog", "CareDomain", product("GRDB", "GRDB.swift"), product("Crypto", "swift-crypto")]),
         care(
             "CareWeb",
             [
@@ -108,7 +154,7 @@ if slice == "all" {
         .executableTarget(
             name: "curaway",
             dependencies: [
-                "CareWeb", "CareStore", "CareGateways", "CareDesk", "CareLog", "CareDomain",
+                "CareWeb", "CareStore", "CareRedis", "CareGateways", "CareDesk", "CareLog", "CareDomain",
                 product("ArgumentParser", "swift-argument-parser"),
                 product("Configuration", "swift-configuration"),
                 product("SystemPackage", "swift-system"),
@@ -138,7 +184,6 @@ if slice == "all" {
                 "CareLoad", "curaway", product("Subprocess", "swift-subprocess"),
                 product("SystemPackage", "swift-system"),
             ]),
-        tests("CareStoreTests", ["CareStore", "CareDesk", "CareLog", "CareDomain", "CareTestKit"]),
         tests(
             "CareWebTests",
             ["CareWeb", "CareDesk", "CareLog", "CareDomain", "CareTestKit", product("NIOCore", "swift-nio")]),
@@ -165,4 +210,8 @@ if slice == "all" {
 let package = Package(
     name: "curaway", platforms: [.macOS(.v15)],
     products: slice == "all" ? [.executable(name: "care-load", targets: ["CareLoad"])] : [],
+    traits: [
+        .trait(name: "Postgres", description: "The store on PostgreSQL as well; needs libpq."),
+        .default(enabledTraits: ["Postgres"]),
+    ],
     dependencies: dependencies, targets: targets)

@@ -24,10 +24,13 @@ package struct Reply: Hashable, Sendable {
     package var startedAt: Moment?
     /// Why it failed or was interrupted, stable and free of content.
     package var code: String?
+    /// While it runs: its writer has been asked to end this attempt.
+    package var isStopWanted: Bool
 
     package init(
         id: ReplyID, caseID: CaseID, patientID: PersonID, state: State = .queued, attempt: Int = 1,
-        sequence: Int? = nil, through: Int = 0, text: String = "", startedAt: Moment? = nil, code: String? = nil
+        sequence: Int? = nil, through: Int = 0, text: String = "", startedAt: Moment? = nil, code: String? = nil,
+        isStopWanted: Bool = false
     ) {
         self.id = id
         self.caseID = caseID
@@ -39,5 +42,6 @@ package struct Reply: Hashable, Sendable {
         self.text = text
         self.startedAt = startedAt
         self.code = code
+        self.isStopWanted = isStopWanted
     }
 }

@@ -24,8 +24,27 @@ package protocol EventLog: Sendable {
     /// Follows from a position, or from now without one. The first item is `ready`; see `Follower.Item`.
     func follow(_ topic: Topic, from position: Position?, view: StreamView) async throws -> Follower
 
-    /// Where the topic stands, and what its running replies have said up to exactly there.
+    /// Where the topic stands, and what its running replies have said up to exactly there. Holds every entry whose
+    /// append had returned before this was asked.
     func reading(of topic: Topic) async throws -> TopicReading
+
+    /// Tells whoever follows now. Heard or missed: not kept, no position, no promise that it arrives or in which order,
+    /// except that of one person and kind the newest wins.
+    func tell(_ signal: Signal, to topic: Topic) async
+
+    /// Whether what is appended here is heard everywhere. A log that shares nothing has nobody to lose.
+    var standing: LogStanding { get }
+}
+
+extension EventLog {
+    package var standing: LogStanding { .shared }
+}
+
+package enum LogStanding: String, Sendable, Equatable {
+    /// What is appended here is heard on every node, and the other way round.
+    case shared
+    /// This node has lost the others.
+    case alone
 }
 
 /// One patient's log, or the desk's.
@@ -46,8 +65,9 @@ package struct Draft: Sendable, Hashable {
         /// that has none yet takes the first it is given, so the oldest pending one must be sent first. `fence`
         /// moves the case's fence in the same step.
         case fact(number: Int, fence: Fence?)
-        /// Words of a reply, taken only while the fence is the one it was begun under.
-        case reply(Fence)
+        /// Words of a reply, taken only while the fence is the one it was begun under. `isVouched`: the store has just
+        /// said that this is still the fence of the case. Only a log that is alone asks for that.
+        case reply(Fence, isVouched: Bool)
     }
     package var event: CareEvent
     package var kind: Kind
@@ -55,8 +75,8 @@ package struct Draft: Sendable, Hashable {
     package static func fact(_ event: CareEvent, number: Int, fence: Fence? = nil) -> Draft {
         Draft(event: event, kind: .fact(number: number, fence: fence))
     }
-    package static func reply(_ event: CareEvent, under fence: Fence) -> Draft {
-        Draft(event: event, kind: .reply(fence))
+    package static func reply(_ event: CareEvent, under fence: Fence, isVouched: Bool = false) -> Draft {
+        Draft(event: event, kind: .reply(fence, isVouched: isVouched))
     }
 }
 
@@ -87,8 +107,15 @@ package enum AppendOutcome: Sendable, Equatable {
     case behind(last: Int)
     /// Somebody took over, or a newer lease exists. The writer must stop.
     case fenced
-    /// The log has never heard of this case's fence (a new epoch): load it from the store, then try again.
+    /// The log has not been told this case's fence (a new epoch, or a shared log that was away): load it from the store, then
+    /// try again.
     case unknownFence
+    /// Taken for the readers of this node only, because the log that nodes share is away (`SharedEventLog`). A fact must
+    /// stay pending in the store until an append of it says `appended` or `duplicate`.
+    case alone(Position)
+    /// Words are refused because the shared log is away, and with it whoever might have fenced them off. Ask the store
+    /// whether this is still the fence of the case, then append with `isVouched`. If it is not, the writer must stop.
+    case unvouched
 }
 
 /// One fact in a log, with the bytes every transport sends: encoded once, shared by all readers.
@@ -96,6 +123,12 @@ package struct Entry: Sendable {
     package let offset: Int
     package let event: CareEvent
     package let json: [UInt8]
+
+    package init(offset: Int, event: CareEvent, json: [UInt8]) {
+        self.offset = offset
+        self.event = event
+        self.json = json
+    }
 }
 
 package struct TopicReading: Sendable, Equatable {
@@ -125,6 +158,12 @@ package struct StreamView: Sendable, Hashable {
         case .replies: event.attempt != nil
         case .messages: event.attempt == nil
         }
+    }
+
+    func shows(_ signal: Signal) -> Bool {
+        if let caseID, signal.caseID != caseID { return false }
+        if signal.audience == .staff, audience != .staff { return false }
+        return part != .replies
     }
 }
 
@@ -158,6 +197,8 @@ package struct LogLimits: Sendable {
     package var batchBytes = 64 * 1024
     /// Topics in memory; beyond it, idle ones without followers are dropped and begin a new epoch when they return.
     package var topics = 10_000
+    /// Signals waiting for one reader, the newest of each person and kind; beyond it the oldest is dropped.
+    package var signals = 64
 
     package init() {}
 }

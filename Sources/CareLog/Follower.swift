@@ -17,6 +17,8 @@ package final class Follower: Sendable {
         case reset(ResetReason, Position)
         /// A sign of life; with a position when that moved without anything to show.
         case heartbeat(Position?)
+        /// Somebody types, somebody is there. Never moves the position.
+        case signal(Signal)
         /// The last item.
         case parting(Parting)
 
@@ -25,7 +27,7 @@ package final class Follower: Sendable {
             switch self {
             case .ready(let position), .heartbeat(let position), .fold(_, let position): position
             case .entry(_, let position), .reset(_, let position): position
-            case .parting: nil
+            case .signal, .parting: nil
             }
         }
 
@@ -33,7 +35,7 @@ package final class Follower: Sendable {
             switch self {
             case .entry(let entry, _): entry.json.count
             case .fold(let fold, _): fold.text.utf8.count + 128
-            case .ready, .reset, .heartbeat, .parting: 64
+            case .ready, .reset, .heartbeat, .signal, .parting: 64
             }
         }
     }

@@ -1,4 +1,4 @@
-import CareDomain
+package import CareDomain
 
 /// Decides what one reader sees next. Pure: no lock, no clock, no I/O.
 ///
@@ -14,6 +14,8 @@ package struct FollowerState {
     private var told = -1
     private var opening: [Follower.Item] = []
     private var beat = false
+    /// Waiting to be handed out, oldest first.
+    private var signals: [Signal] = []
     private var parting: Parting?
     private var isOver = false
 
@@ -69,8 +71,9 @@ package struct FollowerState {
             // What the last item says, not how far was looked: hidden entries after it are for a heartbeat to tell.
             told = last.position?.offset ?? told
             beat = false
-            return items
+            return items + takeSignals()
         }
+        if !signals.isEmpty { return takeSignals() }
         if let parting { return part(parting) }
         if beat {
             beat = false
@@ -78,6 +81,20 @@ package struct FollowerState {
             return [.heartbeat(told == offset ? nil : Position(epoch: topic.epoch, offset: offset))]
         }
         return nil
+    }
+
+    /// The newest of each person and kind waits; says whether this reader is to be woken for it.
+    package mutating func hear(_ signal: Signal, limits: LogLimits) -> Bool {
+        guard view.shows(signal) else { return false }
+        signals.removeAll { $0.caseID == signal.caseID && $0.who == signal.who && $0.kind == signal.kind }
+        signals.append(signal)
+        if signals.count > limits.signals { signals.removeFirst() }
+        return true
+    }
+
+    private mutating func takeSignals() -> [Follower.Item] {
+        defer { signals = [] }
+        return signals.map { .signal($0) }
     }
 
     /// Time for a sign of life, unless something else is about to be sent.
@@ -106,6 +123,7 @@ package struct FollowerState {
     }
 
     private mutating func restart(_ reason: Follower.ResetReason, at now: Position, _ topic: TopicState) {
+        beat = false
         epoch = now.epoch
         offset = now.offset
         told = offset

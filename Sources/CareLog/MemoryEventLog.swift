@@ -4,7 +4,7 @@ import Synchronization
 /// The log of one process: the reference for every other one, and the default of a small installation.
 ///
 /// It forgets everything when the process ends, so each process has epochs of its own; a topic that was dropped for
-/// room begins a new one too.
+/// room begins a new one too. It shares nothing, so it never answers `alone` or `unvouched`.
 package final class MemoryEventLog: EventLog {
     private struct Topics {
         var hosts: [Topic: (host: TopicHost, touched: Int)] = [:]
@@ -39,6 +39,8 @@ package final class MemoryEventLog: EventLog {
     }
 
     package func reading(of topic: Topic) async throws -> TopicReading { on(topic) { $0.reading } }
+
+    package func tell(_ signal: Signal, to topic: Topic) async { on(topic) { $0.tell(signal) } }
 
     /// A host that was dropped between finding and using it answers nil; its successor does not.
     private func on<Answer>(_ topic: Topic, _ body: (TopicHost) -> Answer?) -> Answer {

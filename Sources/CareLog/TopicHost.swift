@@ -34,7 +34,7 @@ package final class TopicHost: FollowerSource {
         inside = Mutex(Inside(topic: TopicState(epoch: epoch, limits: limits)))
     }
 
-    /// `nil` here and in the next four: the topic was dropped meanwhile; ask for its new host.
+    /// `nil` here and in the next ones: the topic was dropped meanwhile; ask for its new host.
     package func append(_ draft: Draft, json: [UInt8]) -> AppendOutcome? {
         let (outcome, woken) = inside.withLock { inside -> (AppendOutcome?, [CheckedContinuation<Void, Never>]) in
             guard !inside.isClosed else { return (nil, []) }
@@ -45,6 +45,39 @@ package final class TopicHost: FollowerSource {
         for reader in woken { reader.resume() }
         return outcome
     }
+
+    package func tell(_ signal: Signal) -> Void? {
+        let woken = inside.withLock { inside -> [CheckedContinuation<Void, Never>]? in
+            guard !inside.isClosed else { return nil }
+            var woken: [CheckedContinuation<Void, Never>] = []
+            for id in inside.readers.keys where inside.readers[id]?.state.hear(signal, limits: limits) == true {
+                if let waiting = inside.readers[id]?.waiting {
+                    woken.append(waiting)
+                    inside.readers[id]?.waiting = nil
+                }
+            }
+            return woken
+        }
+        return woken.map { for reader in $0 { reader.resume() } }
+    }
+
+    /// Changes the topic as a value and wakes who reads it: how a mirror is fed. Whether they go on or are reset is
+    /// decided by what they then find.
+    package func change<Answer>(_ body: (inout TopicState) -> Answer) -> Answer? {
+        let (answer, woken) = inside.withLock { inside -> (Answer?, [CheckedContinuation<Void, Never>]) in
+            guard !inside.isClosed else { return (nil, []) }
+            return (body(&inside.topic), inside.wakeAll())
+        }
+        for reader in woken { reader.resume() }
+        return answer
+    }
+
+    /// Looks at the topic without waking anybody.
+    package func look<Answer>(_ body: (TopicState) -> Answer) -> Answer? {
+        inside.withLock { $0.isClosed ? nil : body($0.topic) }
+    }
+
+    package var isFollowed: Bool { inside.withLock { !$0.readers.isEmpty } }
 
     package func raiseFence(_ fence: Fence, of caseID: CaseID) -> Void? {
         inside.withLock { $0.isClosed ? nil : $0.topic.raiseFence(fence, of: caseID) }
@@ -96,9 +129,9 @@ package final class TopicHost: FollowerSource {
         }
     }
 
-    package func beat(_ id: Int) { change(id) { $0.state.wantsHeartbeat() } }
+    package func beat(_ id: Int) { changeReader(id) { $0.state.wantsHeartbeat() } }
 
-    package func part(_ id: Int, _ parting: Parting) { change(id) { $0.state.part(with: parting) } }
+    package func part(_ id: Int, _ parting: Parting) { changeReader(id) { $0.state.part(with: parting) } }
 
     package func leave(_ id: Int) {
         let waiting = inside.withLock { $0.readers.removeValue(forKey: id)?.waiting }
@@ -122,11 +155,11 @@ package final class TopicHost: FollowerSource {
                 if goOn { continuation.resume() }
             }
         } onCancel: {
-            change(id) { $0.isCancelled = true }
+            changeReader(id) { $0.isCancelled = true }
         }
     }
 
-    private func change(_ id: Int, _ body: (inout Reader) -> Void) {
+    private func changeReader(_ id: Int, _ body: (inout Reader) -> Void) {
         let waiting = inside.withLock { inside in
             guard var reader = inside.readers[id] else { return nil as CheckedContinuation<Void, Never>? }
             body(&reader)

@@ -25,9 +25,21 @@ package struct TopicState {
         var startedAt: Int
     }
 
-    package init(epoch: String, limits: LogLimits = LogLimits()) {
+    /// With `after`, a mirror of a log elsewhere that stands there and will be given what follows (`adopt`).
+    package init(
+        epoch: String, limits: LogLimits = LogLimits(), after offset: Int = 0, lastFact: Int? = nil,
+        fences: [CaseID: Fence] = [:]
+    ) {
         self.epoch = epoch
         self.limits = limits
+        next = offset + 1
+        self.lastFact = lastFact
+        self.fences = fences
+    }
+
+    /// The same topic without its entries, under another epoch: what it knows of facts and fences stays true.
+    package func begunAnew(epoch: String) -> TopicState {
+        TopicState(epoch: epoch, limits: limits, lastFact: lastFact, fences: fences)
     }
 
     package var position: Position { Position(epoch: epoch, offset: next - 1) }
@@ -38,31 +50,78 @@ package struct TopicState {
 
     /// `json` is made by the caller, outside any lock, because encoding is the expensive part.
     package mutating func append(_ draft: Draft, json: [UInt8]) -> AppendOutcome {
+        if let refusal = refusal(of: draft) { return refusal }
+        take(draft, json)
+        return .appended(position)
+    }
+
+    /// Why a draft is not taken now; nil when it would be.
+    package func refusal(of draft: Draft) -> AppendOutcome? {
         switch draft.kind {
-        case .fact(let number, let fence):
-            if let lastFact {
-                if number <= lastFact { return .duplicate }
-                if number > lastFact + 1 { return .behind(last: lastFact) }
-            }
-            lastFact = number
-            if let fence { raiseFence(fence, of: draft.event.caseID) }
-        case .reply(let fence):
-            guard let known = fences[draft.event.caseID] else { return .unknownFence }
-            guard fence.takeover == known.takeover, fence.lease >= known.lease else { return .fenced }
-            if case .replyDelta(let attempt, let n, _) = draft.event {
+        case .fact(let number, _):
+            guard let lastFact else { return nil }
+            if number <= lastFact { return .duplicate }
+            return number > lastFact + 1 ? .behind(last: lastFact) : nil
+        case .reply(let fence, _):
+            if let refusal = refusal(under: fence, of: draft.event.caseID) { return refusal }
+            switch draft.event {
+            case .replyStarted(let attempt, _):
+                if let held = running[attempt.replyID], held.fold.attempt.number >= attempt.number {
+                    return .duplicate
+                }
+            case .replyDelta(let attempt, let n, _):
                 // Its beginning is not here: the log has lost it (a new epoch), or it is over.
                 guard let held = running[attempt.replyID], held.fold.attempt == attempt else {
                     return .behind(last: 0)
                 }
                 if n <= held.fold.through { return .duplicate }
-                guard n == held.fold.through + 1 else { return .behind(last: held.fold.through) }
+                if n > held.fold.through + 1 { return .behind(last: held.fold.through) }
+            case .replySnapshot(let fold):
+                if let held = running[fold.attempt.replyID],
+                    held.fold.attempt.number > fold.attempt.number
+                        || (held.fold.attempt.number == fold.attempt.number && held.fold.through >= fold.through)
+                {
+                    return .duplicate
+                }
+            case .message, .careCase, .handling, .replyEnded: break
             }
-            if case .replySnapshot(let fold) = draft.event, let held = running[fold.attempt.replyID],
-                held.fold.attempt.number > fold.attempt.number || held.fold.through >= fold.through
-            {
-                return .duplicate
-            }
-            raiseFence(fence, of: draft.event.caseID)
+            return nil
+        }
+    }
+
+    /// Only what the fence says about words of a case.
+    package func refusal(under fence: Fence, of caseID: CaseID) -> AppendOutcome? {
+        guard let known = fences[caseID] else { return .unknownFence }
+        return fence.takeover == known.takeover && fence.lease >= known.lease ? nil : .fenced
+    }
+
+    /// Takes what the shared log has taken, without asking again; false when it is not the next one.
+    package mutating func adopt(_ draft: Draft, json: [UInt8], at offset: Int) -> Bool {
+        guard offset == next else { return false }
+        take(draft, json)
+        return true
+    }
+
+    /// Adds entries from before the first that is here; they end exactly there, or nothing happens.
+    package mutating func prepend(_ earlier: [Entry]) {
+        guard let last = earlier.last, last.offset == first - 1 else { return }
+        var before = bytesBefore.indices.contains(trimmed) ? bytesBefore[trimmed] : bytes
+        var befores: [Int] = []
+        for entry in earlier.reversed() {
+            before -= entry.json.count
+            befores.append(before)
+        }
+        entries.replaceSubrange(..<trimmed, with: earlier)
+        bytesBefore.replaceSubrange(..<trimmed, with: befores.reversed())
+        trimmed = 0
+    }
+
+    private mutating func take(_ draft: Draft, _ json: [UInt8]) {
+        switch draft.kind {
+        case .fact(let number, let fence):
+            lastFact = max(number, lastFact ?? number)
+            if let fence { raiseFence(fence, of: draft.event.caseID) }
+        case .reply(let fence, _): raiseFence(fence, of: draft.event.caseID)
         }
         fold(draft.event)
         entries.append(Entry(offset: next, event: draft.event, json: json))
@@ -70,7 +129,6 @@ package struct TopicState {
         bytes += json.count
         next += 1
         trim()
-        return .appended(position)
     }
 
     package mutating func raiseFence(_ fence: Fence, of caseID: CaseID) {

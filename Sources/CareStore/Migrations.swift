@@ -1,10 +1,20 @@
 import CareDesk
 
-/// The schema's history: numbered, forward only, each in a transaction of its own. Written for SQLite and PostgreSQL
-/// alike: TEXT and BIGINT only, times in milliseconds.
+/// The schema's history: numbered, forward only. Written for SQLite and PostgreSQL alike: TEXT and BIGINT only, times in
+/// milliseconds.
+///
+/// Several nodes are never all of one version, so a program runs on a schema newer than itself as long as no step since
+/// then broke it. Each step is kept with the **floor** that it left: the oldest schema a program must know to go on.
+///
+///     step    4  5  6  7        A program that knows 5 runs on this schema and may be started on it;
+///     breaks  ✓        ✓        one that knows 6 would not, because step 7 raised the floor to 7.
+///     floor   4  4  4  7
 enum Migrations {
     struct Step {
         let number: Int
+        /// A program that does not know it would read or write something wrong. A new table, a new index, or a new column
+        /// that may be NULL or has a default breaks nobody: rows are read by the names of their columns.
+        var breaksOlder = false
         let statements: [String]
     }
 
@@ -79,21 +89,70 @@ enum Migrations {
             ]),
         // Which coordinator has the case; the name beside it is what patients read.
         Step(number: 3, statements: ["ALTER TABLE cases ADD COLUMN handling_person TEXT"]),
+        // Settled facts stay a while, for nodes that cannot reach the log. Who does not know the mark would tell them again.
+        Step(
+            number: 4, breaksOlder: true,
+            statements: [
+                "ALTER TABLE schema_steps ADD COLUMN floor BIGINT",
+                "ALTER TABLE log_outbox ADD COLUMN settled_at BIGINT",
+                "CREATE INDEX log_outbox_open ON log_outbox (created_at) WHERE settled_at IS NULL",
+                "CREATE INDEX log_outbox_settled ON log_outbox (settled_at) WHERE settled_at IS NOT NULL",
+                "CREATE INDEX replies_running ON replies (id) WHERE state = 'running'",
+            ]),
+        // What is in it is worth nothing after half a minute: it moves nowhere with an installation.
+        Step(
+            number: 5,
+            statements: [
+                """
+                CREATE TABLE stream_tickets (
+                  digest TEXT PRIMARY KEY, person_id TEXT NOT NULL, name TEXT NOT NULL, role TEXT NOT NULL,
+                  language TEXT NOT NULL, session_id TEXT, impersonator TEXT, case_id TEXT, expires_at BIGINT NOT NULL,
+                  good_until BIGINT NOT NULL)
+                """,
+                "CREATE INDEX stream_tickets_by_age ON stream_tickets (good_until)",
+            ]),
     ]
+    /// The first step that knows floors.
+    private static let firstWithFloor = 4
 
-    /// Brings the schema up to date and returns the steps it took. Refuses a schema from the future rather than
-    /// writing into tables it does not understand.
-    static func run(on database: any SQLDatabase) async throws -> [Int] {
-        try await database.write { session in
+    /// Brings the schema up to date in one transaction, alone, and returns the steps it took: none on a newer schema.
+    /// Refuses one whose floor is beyond `steps`, rather than writing into tables it does not understand.
+    static func run(on database: any SQLDatabase, _ steps: [Step] = all) async throws -> [Int] {
+        try await database.writeAlone { session in
             try session.run("CREATE TABLE IF NOT EXISTS schema_steps (number BIGINT PRIMARY KEY)", [])
+            let known = steps.last?.number ?? 0
             let done = try session.row("SELECT COALESCE(MAX(number), 0) AS n FROM schema_steps", [])?.int("n") ?? 0
-            guard done <= newest else { throw StoreError.newerSchema(found: done, known: newest) }
-            let open = all.filter { $0.number > done }
+            if done > known {
+                // A step without a floor was taken by a program that knew of none, and may have broken anything.
+                let floor =
+                    known < firstWithFloor
+                    ? done
+                    : try session.row("SELECT MAX(COALESCE(floor, number)) AS n FROM schema_steps", [])?.int("n")
+                        ?? done
+                guard floor <= known else { throw StoreError.newerSchema(found: done, known: known) }
+                return []
+            }
+            let open = steps.filter { $0.number > done }
             for step in open {
-                for statement in step.statements { try session.run(statement, []) }
-                try session.run("INSERT INTO schema_steps (number) VALUES ($1)", [SQLValue(step.number)])
+                for statement in step.statements { try session.run(session.dialect.schema(statement), []) }
+                guard step.number >= firstWithFloor else {
+                    try session.run("INSERT INTO schema_steps (number) VALUES ($1)", [SQLValue(step.number)])
+                    continue
+                }
+                let floor = steps.last { $0.breaksOlder && $0.number <= step.number }?.number ?? step.number
+                try session.run(
+                    "INSERT INTO schema_steps (number, floor) VALUES ($1, $2)",
+                    [SQLValue(step.number), SQLValue(floor)])
             }
             return open.map(\.number)
+        }
+    }
+
+    /// The newest step that a database has taken; `nil` when it has no schema of ours.
+    static func current(on database: any SQLDatabase) async throws -> Int? {
+        try await database.read { session in
+            guard try session.row(session.dialect.hasTable, ["schema_steps"]) != nil else { return nil }
+            return try session.row("SELECT MAX(number) AS n FROM schema_steps", [])?.optionalInt("n")
         }
     }
 }

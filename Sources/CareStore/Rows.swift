@@ -31,7 +31,7 @@ extension Reply {
             id: try row.id("id"), caseID: try row.id("case_id"), patientID: try row.id("patient_id"),
             state: try row.value("state"), attempt: try row.int("attempt"), sequence: row.optionalInt("sequence"),
             through: try row.int("through"), text: try row.text("body"), startedAt: row.optionalMoment("started_at"),
-            code: row.optionalText("code"))
+            code: row.optionalText("code"), isStopWanted: try row.bool("stop_wanted"))
     }
 }
 

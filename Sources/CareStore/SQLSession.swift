@@ -1,10 +1,11 @@
 import CareDomain
 
 /// The seam between our SQL and a database: what a transaction can do, synchronously, on the thread that owns the
-/// connection. GRDB fits it today, libpq will; repositories know only this.
+/// connection. GRDB and libpq fit it; repositories know only this.
 ///
 /// SQL is written once, with `$1` placeholders bound **by number**: `$2 … $1 … $2` means what it says in both dialects.
 package protocol SQLSession {
+    var dialect: Dialect { get }
     /// Runs a query and returns every row.
     func rows(_ sql: String, _ values: [SQLValue]) throws -> [SQLRow]
     /// Runs a statement and returns how many rows it changed.
@@ -16,11 +17,17 @@ extension SQLSession {
     func row(_ sql: String, _ values: [SQLValue]) throws -> SQLRow? { try rows(sql, values).first }
 }
 
-/// A database: serialisable write transactions, snapshot reads, a bounded pool.
+/// A database: snapshot reads, a bounded pool, and write transactions that are in order as long as each locks the rows it
+/// decides by before it looks at them. SQLite locks everything for each; PostgreSQL would let two decide by the same row.
 package protocol SQLDatabase: Sendable {
     func read<Answer: Sendable>(_ body: @escaping @Sendable (any SQLSession) throws -> Answer) async throws -> Answer
-    /// One transaction: commits when the body returns, rolls back when it throws.
+    /// One transaction: commits when the body returns, rolls back when it throws. The body may run again when another
+    /// transaction was in its way, so it does nothing but by the session.
     func write<Answer: Sendable>(_ body: @escaping @Sendable (any SQLSession) throws -> Answer) async throws -> Answer
+    /// The same for what may take long, such as a migration. One at a time, of all processes.
+    func writeAlone<Answer: Sendable>(
+        _ body: @escaping @Sendable (any SQLSession) throws -> Answer
+    ) async throws -> Answer
 }
 
 package enum SQLValue: Sendable, Hashable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
@@ -88,6 +95,9 @@ package struct SQLRow: Sendable {
 package enum StoreError: Error, Equatable {
     /// A column is missing or holds what this version does not know. Names no content.
     case unreadable(column: String)
-    /// The database was made by a newer version than this one.
+    /// The database was changed by a newer version, in a way that this one cannot work with.
     case newerSchema(found: Int, known: Int)
+    /// A text with U+0000 in it, which PostgreSQL does not hold. Taken out where words come in; one that is still there
+    /// is a mistake of ours.
+    case unstorable
 }

@@ -3,37 +3,87 @@ package import CareDomain
 package import CareLog
 
 extension SQLStore {
-    package func pendingFacts(of topic: Topic, limit: Int) async throws -> [PendingFact] {
+    package func pendingFacts(of topic: Topic, after number: Int, limit: Int) async throws -> [PendingFact] {
         try await database.read { session in
             try session.rows(
-                "SELECT * FROM log_outbox WHERE topic = $1 ORDER BY number LIMIT $2",
-                [.text(topic.name), SQLValue(limit)]
-            ).map { row in
-                var fence: Fence?
-                if let takeover = row.optionalInt("fence_takeover"), let lease = row.optionalInt("fence_lease") {
-                    fence = Fence(takeover: takeover, lease: lease)
-                }
-                return PendingFact(
-                    number: try row.int("number"), event: try CareEvent(json: Array(try row.text("event").utf8)),
-                    fence: fence)
-            }
+                """
+                SELECT * FROM log_outbox WHERE topic = $1 AND number > $2 AND settled_at IS NULL
+                ORDER BY number LIMIT $3
+                """,
+                [.text(topic.name), SQLValue(number), SQLValue(limit)]
+            ).map(PendingFact.init)
+        }
+    }
+
+    package func recentFacts(since moment: Moment, limit: Int) async throws -> [(Topic, PendingFact)] {
+        try await database.read { session in
+            try session.rows(
+                """
+                SELECT * FROM (SELECT * FROM log_outbox WHERE created_at >= $1
+                  ORDER BY created_at, topic, number LIMIT $2) AS recent
+                ORDER BY topic, number
+                """,
+                [SQLValue(moment), SQLValue(limit)]
+            ).map { (Topic(name: try $0.text("topic")), try PendingFact($0)) }
         }
     }
 
     package func topicsWithFacts(olderThan moment: Moment, limit: Int) async throws -> [Topic] {
         try await database.read { session in
             try session.rows(
-                "SELECT DISTINCT topic FROM log_outbox WHERE created_at < $1 LIMIT $2",
+                "SELECT DISTINCT topic FROM log_outbox WHERE created_at < $1 AND settled_at IS NULL LIMIT $2",
                 [SQLValue(moment), SQLValue(limit)]
             ).map { Topic(name: try $0.text("topic")) }
         }
     }
 
     package func settle(_ topic: Topic, through number: Int) async throws {
+        let now = now()
         _ = try await database.write { session in
+            // Rows that another node is settling just now are left to it.
             try session.run(
-                "DELETE FROM log_outbox WHERE topic = $1 AND number <= $2", [.text(topic.name), SQLValue(number)])
+                """
+                UPDATE log_outbox SET settled_at = $3 WHERE topic = $1 AND number IN (
+                  SELECT number FROM log_outbox WHERE topic = $1 AND number <= $2 AND settled_at IS NULL
+                  ORDER BY number\(session.dialect.forUpdateSkippingLocked))
+                """,
+                [.text(topic.name), SQLValue(number), SQLValue(now)])
         }
+    }
+
+    package func purgeSettledFacts(olderThan moment: Moment) async throws {
+        while true {
+            // Looked at first: asked each second, there is mostly nothing, and a look waits for no writer.
+            let some = try await database.read { session in
+                try session.row(
+                    "SELECT number FROM log_outbox WHERE settled_at < $1 LIMIT 1", [SQLValue(moment)])
+            }
+            guard some != nil else { return }
+            let purged = try await database.write { session in
+                try session.run(
+                    """
+                    DELETE FROM log_outbox WHERE (topic, number) IN (
+                      SELECT topic, number FROM log_outbox WHERE settled_at < $1
+                      ORDER BY topic, number LIMIT $2\(session.dialect.forUpdateSkippingLocked))
+                    """,
+                    [SQLValue(moment), SQLValue(Self.purgePage)])
+            }
+            guard purged == Self.purgePage else { return }
+        }
+    }
+
+    /// Facts that one transaction purges; what is left waits for the next, and nobody for long.
+    static let purgePage = 1_000
+}
+
+extension PendingFact {
+    fileprivate init(_ row: SQLRow) throws {
+        var fence: Fence?
+        if let takeover = row.optionalInt("fence_takeover"), let lease = row.optionalInt("fence_lease") {
+            fence = Fence(takeover: takeover, lease: lease)
+        }
+        self.init(
+            number: try row.int("number"), event: try CareEvent(json: Array(try row.text("event").utf8)), fence: fence)
     }
 }
 
@@ -62,7 +112,12 @@ extension SQLSession {
 
     /// Locks a case for the rest of the transaction. False when there is none.
     func lock(_ caseID: CaseID) throws -> Bool {
-        try run("UPDATE cases SET lease = lease WHERE id = $1", [SQLValue(caseID)]) == 1
+        try row("SELECT id FROM cases WHERE id = $1\(dialect.forUpdate)", [SQLValue(caseID)]) != nil
+    }
+
+    /// Locks a case unless somebody else has it locked. False then, and when there is none.
+    func tryLock(_ caseID: CaseID) throws -> Bool {
+        try row("SELECT id FROM cases WHERE id = $1\(dialect.forUpdateSkippingLocked)", [SQLValue(caseID)]) != nil
     }
 
     func careCase(_ id: CaseID) throws -> CareCase? {

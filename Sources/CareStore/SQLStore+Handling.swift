@@ -18,10 +18,7 @@ extension SQLStore {
                 )?.optionalText("handling_person")
                 return holder == takeover.person.id.rawValue ? .already(found) : .takenBy(found)
             }
-            let unfinished = try session.rows(
-                "SELECT * FROM replies WHERE case_id = $1 AND state IN ('running', 'queued') ORDER BY ordinal",
-                [SQLValue(found.id)])
-            for row in unfinished {
+            for row in try session.unfinished(of: found.id) {
                 let reply = try Reply(row)
                 guard reply.state == .running else {
                     try session.stopQueued(reply, at: takeover.at)
@@ -29,7 +26,8 @@ extension SQLStore {
                 }
                 // It began after its predecessor was shut out, and may be saying words that are in nobody's fold.
                 if try row.int("lease") > takeover.fencedOff.lease, !takeover.isLastTry { return .raced }
-                let ending = Self.ending(of: reply, shown: takeover.shown)
+                // With what readers have seen, which the log knows better than the checkpoint.
+                let ending = ReplyEnding(of: reply.withWords(of: takeover.shown), .stopped)
                 try session.end(
                     reply, sequence: reply.sequence ?? session.nextSequence(of: found.id), ending, at: takeover.at)
             }
@@ -55,18 +53,6 @@ extension SQLStore {
             return .changed(try session.changed(caseID, at: now))
         }
     }
-
-    /// With what readers have seen, which the log knows better than the checkpoint.
-    private static func ending(of reply: Reply, shown: ReplyFold?) -> ReplyEnding {
-        var ending = ReplyEnding(state: .stopped, text: reply.text, through: reply.through, author: nil)
-        if let shown, shown.attempt.replyID == reply.id, shown.attempt.number == reply.attempt,
-            shown.through >= reply.through
-        {
-            ending.text = shown.text
-            ending.through = shown.through
-        }
-        return ending
-    }
 }
 
 extension SQLSession {
@@ -75,6 +61,16 @@ extension SQLSession {
         try row("UPDATE cases SET lease = lease + 1 WHERE id = $1 RETURNING fence, lease", [SQLValue(caseID)]).map {
             Fence(takeover: try $0.int("fence"), lease: try $0.int("lease"))
         }
+    }
+
+    /// Locked, because a checkpoint does not lock the case, and its words must not be lost under what ends it.
+    fileprivate func unfinished(of caseID: CaseID) throws -> [SQLRow] {
+        try rows(
+            """
+            SELECT * FROM replies WHERE case_id = $1 AND state IN ('running', 'queued')
+            ORDER BY ordinal\(dialect.forUpdate)
+            """,
+            [SQLValue(caseID)])
     }
 
     fileprivate func takeoverFence(of caseID: CaseID, _ version: Int) throws -> Fence? {

@@ -1,6 +1,6 @@
 package import CareDesk
 package import CareDomain
-package import CareLog
+import CareLog
 
 extension SQLStore {
     package func reply(_ id: ReplyID) async throws -> Reply? {
@@ -34,6 +34,17 @@ extension SQLStore {
         }
     }
 
+    package func runningReplies(limit: Int) async throws -> [StartedReply] {
+        try await database.read { session in
+            try session.rows("SELECT * FROM replies WHERE state = 'running' ORDER BY id LIMIT $1", [SQLValue(limit)])
+                .map {
+                    StartedReply(
+                        reply: try Reply($0), fence: Fence(takeover: try $0.int("fence"), lease: try $0.int("lease")),
+                        sequence: try $0.int("sequence"))
+                }
+        }
+    }
+
     package func start(_ id: ReplyID, lease until: Moment, at now: Moment) async throws -> StartedReply? {
         try await database.write { session in
             guard var reply = try session.lockedReply(id),
@@ -53,6 +64,7 @@ extension SQLStore {
             reply.startedAt = now
             reply.through = 0
             reply.text = ""
+            reply.isStopWanted = false
             try session.run(
                 """
                 UPDATE replies SET state = 'running', sequence = $2, through = 0, body = '', fence = $3, lease = $4,
@@ -95,7 +107,8 @@ extension SQLStore {
                     [SQLValue(started.reply.id)]),
                 try row.int("lease") == started.fence.lease, try row.int("fence") == started.fence.takeover
             else { return false }
-            try session.end(started.reply, sequence: started.sequence, ending, at: now)
+            // With its fence, for a log that was away when the lease was taken.
+            try session.end(started.reply, sequence: started.sequence, ending, fence: started.fence, at: now)
             return true
         }
     }
@@ -126,6 +139,7 @@ extension SQLStore {
             reply.text = ""
             reply.through = 0
             reply.code = nil
+            reply.isStopWanted = false
             try session.run(
                 """
                 UPDATE replies SET state = 'queued', attempt = $2, through = 0, body = '', code = NULL, stop_wanted = 0
@@ -136,36 +150,30 @@ extension SQLStore {
         }
     }
 
-    package func interruptLapsed(at now: Moment) async throws -> [Topic] {
-        let lapsed = try await database.read { session in
+    package func lapsed(before moment: Moment, limit: Int) async throws -> [ReplyID] {
+        try await database.read { session in
             try session.rows(
-                "SELECT id FROM replies WHERE state = 'running' AND lease_until < $1", [SQLValue(now)]
-            ).map { try $0.id("id") as ReplyID }
+                "SELECT id FROM replies WHERE state = 'running' AND lease_until < $1 ORDER BY lease_until LIMIT $2",
+                [SQLValue(moment), SQLValue(limit)]
+            ).map { try $0.id("id") }
         }
-        var topics: [Topic] = []
-        for id in lapsed {
-            let topic = try await database.write { session -> Topic? in
-                // Looked at again under the lock: its writer may have renewed or ended it meanwhile.
-                guard let reply = try session.lockedReply(id),
-                    let row = try session.row(
-                        "SELECT lease_until, stop_wanted FROM replies WHERE id = $1 AND state = 'running'",
-                        [SQLValue(id)]),
-                    try row.moment("lease_until") < now
-                else { return nil }
-                // A newer lease number shuts out its writer, should it wake up, here and with the fact in the log.
+    }
+
+    package func takeLease(of id: ReplyID, _ claim: LeaseClaim, until: Moment) async throws -> StartedReply? {
+        try await database.write { session in
+            guard let found = try session.reply(id), try session.lock(found.caseID, for: claim),
+                // Looked at again under the lock: its writer may have kept more, renewed it or ended it meanwhile.
+                var reply = try session.latestReply(id), reply.state == .running,
+                try session.holds(claim, of: reply),
                 let fence = try session.newLease(of: reply.caseID)
-                let state: Reply.State = try row.bool("stop_wanted") ? .stopped : .interrupted
-                try session.end(
-                    reply, sequence: reply.sequence ?? session.nextSequence(of: reply.caseID),
-                    ReplyEnding(
-                        state: state, text: reply.text, through: reply.through, author: nil,
-                        code: state == .interrupted ? "lease_lapsed" : nil),
-                    fence: fence, at: now)
-                return .patient(reply.patientID)
-            }
-            if let topic { topics.append(topic) }
+            else { return nil }
+            let sequence = try reply.sequence ?? session.nextSequence(of: reply.caseID)
+            reply.sequence = sequence
+            try session.run(
+                "UPDATE replies SET sequence = $2, fence = $3, lease = $4, lease_until = $5 WHERE id = $1",
+                [SQLValue(id), SQLValue(sequence), SQLValue(fence.takeover), SQLValue(fence.lease), SQLValue(until)])
+            return StartedReply(reply: reply, fence: fence, sequence: sequence)
         }
-        return topics
     }
 }
 
@@ -177,7 +185,31 @@ extension SQLSession {
     /// The reply as it is under its case's lock: what was read before the lock may have changed while waiting for it.
     func lockedReply(_ id: ReplyID) throws -> Reply? {
         guard let found = try reply(id), try lock(found.caseID) else { return nil }
-        return try reply(id)
+        return try latestReply(id)
+    }
+
+    /// Of many that find one lapsed, one goes on; who is wanted to stop it waits.
+    fileprivate func lock(_ caseID: CaseID, for claim: LeaseClaim) throws -> Bool {
+        switch claim {
+        case .lapsed: try tryLock(caseID)
+        case .stopWanted: try lock(caseID)
+        }
+    }
+
+    fileprivate func holds(_ claim: LeaseClaim, of reply: Reply) throws -> Bool {
+        switch claim {
+        case .stopWanted: reply.isStopWanted
+        case .lapsed(let moment):
+            try row(
+                "SELECT 1 AS one FROM replies WHERE id = $1 AND lease_until < $2",
+                [SQLValue(reply.id), SQLValue(moment)])
+                != nil
+        }
+    }
+
+    /// With its own row locked as well, which is all that a checkpoint locks.
+    func latestReply(_ id: ReplyID) throws -> Reply? {
+        try row("SELECT * FROM replies WHERE id = $1\(dialect.forUpdate)", [SQLValue(id)]).map(Reply.init)
     }
 
     func queuedReply(of caseID: CaseID) throws -> Reply? {

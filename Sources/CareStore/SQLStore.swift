@@ -4,15 +4,22 @@ package import CareLog
 
 /// The repositories, in SQL that SQLite and PostgreSQL both understand. One verb, one transaction.
 package struct SQLStore: CaseStore {
-    let database: any SQLDatabase
+    let database: WatchedDatabase
+    /// When facts were settled; everything else is told the time by who calls.
+    let now: @Sendable () -> Moment = { .now }
 
-    package init(_ database: any SQLDatabase) { self.database = database }
+    /// `report` hears when the database stops taking writes, and when it goes on.
+    package init(_ database: any SQLDatabase, report: @escaping @Sendable (String) -> Void = { _ in }) {
+        self.database = WatchedDatabase(database, report: report)
+    }
 
     /// Brings the schema up to date; the numbers of the steps taken.
     @discardableResult
     package func migrate() async throws -> [Int] { try await Migrations.run(on: database) }
 
     package static var newestSchema: Int { Migrations.newest }
+    /// The newest step the database has taken; `nil` when there is nothing of ours in it.
+    package func schema() async throws -> Int? { try await Migrations.current(on: database) }
 
     // MARK: Cases
 
@@ -110,8 +117,39 @@ package struct SQLStore: CaseStore {
         }
     }
 
-    package func isHealthy() async -> Bool {
-        (try? await database.read { try $0.rows("SELECT 1 AS one", []).count == 1 }) ?? false
+    /// For both questions of `health` together; what is not known by then is no.
+    static let healthPatience: Duration = .seconds(5)
+
+    package func health() async -> StoreHealth {
+        let database = database
+        return await within(Self.healthPatience) {
+            guard (try? await database.read({ try $0.rows("SELECT 1 AS one", []).count })) == 1 else {
+                return .unavailable
+            }
+            // It must differ from what is there: SQLite writes nothing when a row stays the same.
+            let mark = SQLValue.text(Identifier<StoreHealth>.new().rawValue)
+            let takesWrites = await database.takesWrites { session in
+                try session.run(
+                    "INSERT INTO secrets (name, value) VALUES ('write_probe', $1) ON CONFLICT (name) DO UPDATE SET value = $1",
+                    [mark])
+            }
+            return takesWrites ? .ok : .readOnly
+        }
+    }
+
+    /// It is cancelled when it takes longer, and the drivers end what is cancelled.
+    private func within(
+        _ patience: Duration, _ question: @escaping @Sendable () async -> StoreHealth
+    ) async -> StoreHealth {
+        await withTaskGroup(of: StoreHealth.self) { group in
+            group.addTask { await question() }
+            group.addTask {
+                try? await Task.sleep(for: patience)
+                return .unavailable
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? .unavailable
+        }
     }
 }
 

@@ -5,6 +5,7 @@ package import CareLog
 package struct EventLogContract: Sendable {
     package struct Broken: Error, CustomStringConvertible {
         package var description: String
+        package init(description: String) { self.description = description }
     }
     package static let topic = Topic.patient(Cast.amina.id)
     package static let view = StreamView(caseID: Say.caseID)
@@ -23,6 +24,10 @@ package struct EventLogContract: Sendable {
         ("a second append of the same delta is a duplicate, a skipped one is refused", deltas),
         ("a new epoch resets who follows, takes facts from any number, and words as one snapshot", renews),
         ("parting comes after what is already there", parts),
+        ("a reply begins once per attempt, and a later attempt's words replace an earlier one's", attempts),
+        ("facts move a fence, and only ever up", movesFences),
+        ("a reading holds what was appended just before", readsItsWrites),
+        ("signals are heard by who follows and may, the newest of each, and move nothing", signals),
     ]
 
     static func expect(_ holds: Bool, _ sentence: @autoclosure () -> String) throws {
@@ -40,7 +45,7 @@ package struct EventLogContract: Sendable {
         return items
     }
 
-    static func bodies(_ items: [Follower.Item]) -> [String] {
+    package static func bodies(_ items: [Follower.Item]) -> [String] {
         items.map { item in
             switch item {
             case .entry(let entry, let position): "\(position.offset):\(entry.event.type)"
@@ -48,6 +53,7 @@ package struct EventLogContract: Sendable {
             case .ready(let position): position == nil ? "ready" : "ready at"
             case .reset(let reason, _): "reset \(reason.rawValue)"
             case .heartbeat(let position): position == nil ? "beat" : "beat at"
+            case .signal(let signal): "\(signal.kind) \(signal.who) \(signal.state)"
             case .parting(let parting): "parting \(parting.reason)"
             }
         }
@@ -92,7 +98,7 @@ package struct EventLogContract: Sendable {
         try expect(zombie == .fenced, "\(zombie)")
     }
 
-    static func speak(_ log: any EventLog) async throws {
+    package static func speak(_ log: any EventLog) async throws {
         let fence = Fence(takeover: 0, lease: 1)
         try await log.loadFence(fence, of: Say.caseID, in: topic)
         for draft in [
@@ -247,5 +253,97 @@ package struct EventLogContract: Sendable {
         let seen = bodies(await take(7, from: follower))
         try expect(seen == spoken + ["parting restarting"], "\(seen)")
         try expect(await follower.next().isEmpty, "it is over")
+    }
+
+    @Sendable static func attempts(_ log: any EventLog) async throws {
+        let fence = Fence(takeover: 0, lease: 1)
+        try await log.loadFence(fence, of: Say.caseID, in: topic)
+        _ = try await log.append(.reply(Say.started(), under: fence), to: topic)
+        _ = try await log.append(.reply(Say.delta(1, "old "), under: fence), to: topic)
+        _ = try await log.append(.reply(Say.delta(2, "words"), under: fence), to: topic)
+        // Was: it was taken again and the words so far were forgotten. A writer that did not hear the answer asks twice.
+        let again = try await log.append(.reply(Say.started(), under: fence), to: topic)
+        try expect(again == .duplicate, "begun twice: \(again)")
+        // Was: dropped, because the earlier attempt had said more.
+        let fold = ReplyFold(attempt: Say.attempt(2), sequence: 7, through: 1, text: "new")
+        guard case .appended = try await log.append(.reply(.replySnapshot(fold), under: fence), to: topic) else {
+            throw Broken(description: "a later attempt's words were not taken")
+        }
+        let late = try await log.append(.reply(Say.delta(3, "late"), under: fence), to: topic)
+        try expect(late == .behind(last: 0), "an earlier attempt: \(late)")
+        let earlier = try await log.append(.reply(Say.started(), under: fence), to: topic)
+        try expect(earlier == .duplicate, "an earlier attempt begins: \(earlier)")
+        let running = try await log.reading(of: topic).running
+        try expect(running == [fold], "\(running)")
+        // A message of an earlier attempt does not end a later one; one of its own does.
+        _ = try await log.append(.fact(Say.message("old words", 7, reply: Say.reply), number: 1), to: topic)
+        try expect(try await log.reading(of: topic).running == [fold], "ended by an earlier attempt's message")
+        _ = try await log.append(.fact(Say.message("new", 7, reply: Say.reply, version: 2), number: 2), to: topic)
+        try expect(try await log.reading(of: topic).running.isEmpty, "still running")
+    }
+
+    @Sendable static func movesFences(_ log: any EventLog) async throws {
+        func handling(_ number: Int, _ fence: Fence) -> Draft {
+            .fact(
+                .handling(Say.caseID, Handling(state: .coordinator, version: number)), number: number, fence: fence)
+        }
+        try await log.loadFence(Fence(takeover: 0, lease: 0), of: Say.caseID, in: topic)
+        _ = try await log.append(handling(1, Fence(takeover: 2, lease: 5)), to: topic)
+        let unheard = try await log.append(
+            .reply(Say.started(), under: Fence(takeover: 1, lease: 9)), to: topic)
+        try expect(unheard == .fenced, "an earlier takeover: \(unheard)")
+        let ahead = try await log.append(.reply(Say.started(), under: Fence(takeover: 3, lease: 9)), to: topic)
+        try expect(ahead == .fenced, "a takeover the log has not heard of: \(ahead)")
+        _ = try await log.append(handling(2, Fence(takeover: 1, lease: 7)), to: topic)
+        let below = try await log.append(.reply(Say.started(), under: Fence(takeover: 2, lease: 6)), to: topic)
+        try expect(below == .fenced, "each part is raised by itself: \(below)")
+        let other = try await log.append(
+            .reply(.replyStarted(Say.attempt(in: Say.otherCase), sequence: 1), under: Fence(takeover: 2, lease: 7)),
+            to: topic)
+        try expect(other == .unknownFence, "another case: \(other)")
+        guard
+            case .appended = try await log.append(
+                .reply(Say.started(), under: Fence(takeover: 2, lease: 7)), to: topic)
+        else { throw Broken(description: "the fence's own words") }
+    }
+
+    @Sendable static func readsItsWrites(_ log: any EventLog) async throws {
+        for number in 1...20 {
+            let outcome = try await log.append(.fact(Say.message("m", number), number: number), to: topic)
+            let reading = try await log.reading(of: topic)
+            try expect(outcome == .appended(reading.position), "\(outcome), read \(reading.position)")
+        }
+    }
+
+    @Sendable static func signals(_ log: any EventLog) async throws {
+        let priya = Cast.priya.id
+        let here = Signal(caseID: Say.caseID, who: priya, state: .here)
+        let staff = try await log.follow(
+            topic, from: nil, view: StreamView(caseID: Say.caseID, audience: .staff))
+        let patient = try await log.follow(topic, from: nil, view: view)
+        let before = try await log.reading(of: topic).position
+        for follower in [staff, patient] { _ = await follower.next() }
+        await log.tell(Signal(caseID: Say.otherCase, who: priya, state: .started), to: topic)
+        await log.tell(Signal(caseID: Say.caseID, who: priya, state: .started, audience: .staff), to: topic)
+        await log.tell(Signal(caseID: Say.caseID, who: Cast.amina.id, state: .started), to: topic)
+        await log.tell(Signal(caseID: Say.caseID, who: Cast.amina.id, state: .stopped), to: topic)
+        await log.tell(here, to: topic)
+        // Heard at once or one after the other; what was heard before it is there by then.
+        var heard: [Follower.Item] = []
+        while bodies(heard).last != "presence priya here" { heard += await patient.next() }
+        try expect(
+            [
+                ["typing amina stopped", "presence priya here"],
+                ["typing amina started", "typing amina stopped", "presence priya here"],
+            ].contains(bodies(heard)), "a patient heard \(bodies(heard))")
+        try expect(heard.allSatisfy { $0.position == nil }, "a signal has no position")
+        heard = []
+        while bodies(heard).last != "presence priya here" { heard += await staff.next() }
+        try expect(bodies(heard).first == "typing priya started", "staff heard \(bodies(heard))")
+        try expect(try await log.reading(of: topic).position == before, "a signal moved the log")
+        let late = try await log.follow(topic, from: before, view: view)
+        try expect(bodies(await late.next()) == ["ready at"], "nothing is kept for who comes later")
+        late.beat()
+        try expect(bodies(await late.next()) == ["beat"], "nothing is kept for who comes later")
     }
 }

@@ -2,42 +2,47 @@ package import CareDesk
 import CareDomain
 import CareLog
 
-/// What every store must do, as checks that throw a sentence. SQLite runs all of them, PostgreSQL will.
+/// What every store must do, as checks that throw a sentence. SQLite and PostgreSQL run all of them. What must hold when
+/// several nodes do it at once is in `atOnce`.
 package struct StoreContract: Sendable {
-    package typealias Store = any CaseStore & Flags & AuditTrail
+    package typealias Store = any CaseStore & Flags & AuditTrail & TicketShelf
     package typealias Check = @Sendable (Store) async throws -> Void
     package static let all: [(name: String, check: Check)] = [
         ("opening a case twice with one key gives one case", opensOnce),
         ("a message is stored once, and its key belongs to its words", receivesOnce),
         ("sequences grow and facts are dense", facts),
+        ("facts that are settled stay for a while, for who cannot read the log", settledFacts),
         ("messages that come while an answer waits share its reply, up to the bound", waiting),
         ("one reply of a case runs at a time, and the next starts after it", oneAtATime),
         ("a checkpoint renews, hears a stop, and is lost with the lease", checkpoints),
+        ("replies that run are listed as their checkpoints have them", running),
         ("an ending leaves message, then end, then case, once", endings),
         ("a reply that ended without a word leaves no message and can be retried", wordless),
         ("a retry is the next attempt of the same message, and only of the last reply", retries),
-        ("a lapsed lease is interrupted with its checkpoint, and shuts out the zombie", lapses),
+        ("a lapsed lease is taken once, with its checkpoint, and shuts out the zombie", lapses),
         ("asking for a person changes handling once; the AI goes on", asksForPerson),
         ("an emergency is answered at once and silences what runs and waits", emergencies),
         ("a takeover ends what the AI says with the words that were shown, before the handling changes", takeovers),
         ("a takeover that a newer reply outran is tried again", outrunTakeovers),
+        ("a lease that is taken shuts out its writer, and is itself no match for a person", takenLeases),
         ("history pages backwards without holes", pages),
         ("another patient's case is not there", others),
         ("audit rows are numbered densely and chained, whoever writes at the same time", auditsInOneChain),
         ("audit rows are found by case, person and time, the newest that fit", auditsFound),
         ("a noted head tells the same trail from another", auditsNoted),
         ("a secret is made once; flags go back to their defaults", smallThings),
+        ("a ticket is kept whole, given out once, and thrown away when its time is over", tickets),
     ]
 
-    private static let now = Moment(milliseconds: 1_800_000_000_000)
-    private static let lease = now + .seconds(5)
-    private static let topic = Topic.patient(Cast.amina.id)
+    static let now = Moment(milliseconds: 1_800_000_000_000)
+    static let lease = now + .seconds(5)
+    static let topic = Topic.patient(Cast.amina.id)
 
-    private static func expect(_ holds: Bool, _ sentence: @autoclosure () -> String) throws {
+    static func expect(_ holds: Bool, _ sentence: @autoclosure () -> String) throws {
         try EventLogContract.expect(holds, sentence())
     }
 
-    private static func open(_ store: Store, key: String? = nil) async throws -> CareCase {
+    static func open(_ store: Store, key: String? = nil) async throws -> CareCase {
         try await store.open(
             CaseDraft(
                 patient: Cast.amina.id, clientCaseID: key, title: "Knee", language: .english, greeting: "Hello",
@@ -45,7 +50,7 @@ package struct StoreContract: Sendable {
         ).careCase
     }
 
-    private static func say(
+    static func say(
         _ text: String, key: String, in careCase: CareCase, _ store: Store,
         _ change: (inout PatientMessage) -> Void = { _ in }
     ) async throws -> Received {
@@ -56,29 +61,29 @@ package struct StoreContract: Sendable {
     }
 
     /// Says something and returns the reply that shall answer it.
-    private static func ask(_ key: String, in careCase: CareCase, _ store: Store) async throws -> ReplyID {
+    static func ask(_ key: String, in careCase: CareCase, _ store: Store) async throws -> ReplyID {
         guard case .stored(_, let reply?) = try await say("Question \(key)", key: key, in: careCase, store) else {
             throw EventLogContract.Broken(description: "\(key) was not stored with a reply")
         }
         return reply
     }
 
-    private static func start(_ id: ReplyID, _ store: Store) async throws -> StartedReply {
+    static func start(_ id: ReplyID, _ store: Store) async throws -> StartedReply {
         guard let started = try await store.start(id, lease: lease, at: now) else {
             throw EventLogContract.Broken(description: "it did not start")
         }
         return started
     }
 
-    private static func ending(_ state: Reply.State, _ text: String = "An answer") -> ReplyEnding {
+    static func ending(_ state: Reply.State, _ text: String = "An answer") -> ReplyEnding {
         ReplyEnding(state: state, text: text, through: 1, author: .guide)
     }
 
-    private static func types(_ store: Store) async throws -> [String] {
+    static func types(_ store: Store) async throws -> [String] {
         try await store.pendingFacts(of: topic, limit: 100).map(\.event.type)
     }
 
-    private static func settleAll(_ store: Store) async throws {
+    static func settleAll(_ store: Store) async throws {
         if let last = try await store.pendingFacts(of: topic, limit: 1_000).last {
             try await store.settle(topic, through: last.number)
         }
@@ -124,6 +129,58 @@ package struct StoreContract: Sendable {
         try expect(old == [topic], "\(old)")
         let young = try await store.topicsWithFacts(olderThan: now, limit: 10)
         try expect(young.isEmpty, "\(young)")
+    }
+
+    @Sendable static func settledFacts(_ store: Store) async throws {
+        let careCase = try await open(store)
+        for key in ["a", "b"] { _ = try await say(key, key: key, in: careCase, store) }
+        let all = try await store.pendingFacts(of: topic, limit: 100)
+        let beyond = try await store.pendingFacts(of: topic, after: 2, limit: 3)
+        try expect(beyond == Array(all[2...4]), "beyond 2: \(beyond.map(\.number))")
+        try await store.settle(topic, through: 4)
+        let left = try await store.pendingFacts(of: topic, after: 0, limit: 100)
+        try expect(left == Array(all[4...]), "left \(left.map(\.number))")
+        try expect(try await store.pendingFacts(of: topic, after: 5, limit: 1) == [all[5]], "beyond 5")
+
+        let recent = try await store.recentFacts(since: now, limit: 100)
+        try expect(recent.map(\.1) == all && recent.allSatisfy { $0.0 == topic }, "settled ones are gone: \(recent)")
+        let few = try await store.recentFacts(since: now, limit: 3)
+        try expect(few.map(\.1) == Array(all[..<3]), "the limit: \(few.map(\.1.number))")
+        try expect(try await store.recentFacts(since: now + .milliseconds(1), limit: 100).isEmpty, "since then")
+
+        try await store.purgeSettledFacts(olderThan: .now + .seconds(-3_600))
+        let young = try await store.recentFacts(since: now, limit: 100)
+        try expect(young.count == all.count, "purged what was settled just now: \(young.count)")
+        try await store.purgeSettledFacts(olderThan: .now + .seconds(3_600))
+        let kept = try await store.recentFacts(since: now, limit: 100)
+        try expect(kept.map(\.1) == Array(all[4...]), "kept \(kept.map(\.1.number))")
+        let old = try await store.topicsWithFacts(olderThan: now + .seconds(1), limit: 10)
+        try expect(old == [topic], "\(old)")
+        try await settleAll(store)
+        let none = try await store.topicsWithFacts(olderThan: now + .seconds(1), limit: 10)
+        try expect(none.isEmpty, "settled ones are looked for again: \(none)")
+        _ = try await say("c", key: "c", in: careCase, store)
+        let next = try await store.pendingFacts(of: topic, limit: 1)
+        try expect(next.first?.number == all.count + 1, "numbers go on: \(next)")
+    }
+
+    @Sendable static func running(_ store: Store) async throws {
+        let careCase = try await open(store)
+        try expect(try await store.runningReplies(limit: 10).isEmpty, "something runs")
+        let started = try await start(try await ask("1", in: careCase, store), store)
+        _ = try await ask("2", in: careCase, store)
+        _ = try await store.checkpoint(started, through: 2, text: "Some words", lease: lease)
+        var expected = started
+        expected.reply.through = 2
+        expected.reply.text = "Some words"
+        let found = try await store.runningReplies(limit: 10)
+        try expect(found == [expected], "\(found)")
+        let other = try await start(try await ask("1", in: try await open(store), store), store)
+        try expect(try await store.runningReplies(limit: 10).count == 2, "two run")
+        try expect(try await store.runningReplies(limit: 1).count == 1, "the limit")
+        _ = try await store.end(started, ending(.finished), at: now)
+        let left = try await store.runningReplies(limit: 10)
+        try expect(left == [other], "\(left)")
     }
 
     @Sendable static func waiting(_ store: Store) async throws {
@@ -247,13 +304,31 @@ package struct StoreContract: Sendable {
         let started = try await start(try await ask("1", in: careCase, store), store)
         _ = try await store.checkpoint(started, through: 2, text: "Partial", lease: lease)
         try await settleAll(store)
-        try expect(try await store.interruptLapsed(at: lease).isEmpty, "interrupted at the last moment of its lease")
-        let topics = try await store.interruptLapsed(at: lease + .milliseconds(1))
-        try expect(topics == [topic], "\(topics)")
-        let seen = try await types(store)
-        try expect(seen == ["message", "reply.interrupted", "case"], "\(seen)")
+        try expect(try await store.lapsed(before: lease, limit: 9).isEmpty, "lapsed at the last moment of its lease")
+        let late = lease + .milliseconds(1), until = late + .seconds(5)
+        try expect(try await store.lapsed(before: late, limit: 9) == [started.reply.id], "not found")
+        try expect(try await store.lapsed(before: late, limit: 0).isEmpty, "more than was asked for")
+        let healthy = try await store.takeLease(of: started.reply.id, .lapsed(before: lease), until: until)
+        try expect(healthy == nil, "taken from a healthy writer")
+        let found = try await store.takeLease(of: started.reply.id, .lapsed(before: late), until: until)
+        guard let taken = found else { throw EventLogContract.Broken(description: "not taken") }
+        try expect(!taken.reply.isStopWanted && taken.reply.text == "Partial", "\(taken)")
+        try expect(taken.fence.lease > started.fence.lease, "its writer is not shut out: \(taken)")
+        try expect(taken.sequence == started.sequence && taken.attempt == started.attempt, "\(taken)")
+        let twice = try await store.takeLease(of: started.reply.id, .lapsed(before: late), until: until)
+        try expect(twice == nil, "taken twice")
+        let mine = try await store.end(started, ending(.finished), at: now)
+        try expect(!mine, "ended by who lost the lease")
+        var partial = ending(.interrupted, "Partial and")
+        partial.author = nil
+        try expect(try await store.end(taken, partial, at: now), "not ended by who took the lease")
+        try expect(try await store.lapsed(before: until + .seconds(9), limit: 9).isEmpty, "something holds a lease")
+        let facts = try await store.pendingFacts(of: topic, limit: 9)
+        try expect(
+            facts.contains { $0.fence == taken.fence }, "a log that was away would not learn of the fence")
+        try expect(facts.map(\.event.type) == ["message", "reply.interrupted", "case"], "\(facts.map(\.event.type))")
         let message = try await store.message(Cast.same(started.reply.id))
-        try expect(message?.body == "Partial" && message?.status == .interrupted, "\(String(describing: message))")
+        try expect(message?.body == "Partial and" && message?.status == .interrupted, "\(String(describing: message))")
         let zombie = try await store.end(started, ending(.finished), at: now)
         try expect(!zombie, "the zombie ended it")
         let kept = try await store.checkpoint(started, through: 3, text: "zombie", lease: lease)
@@ -307,7 +382,7 @@ package struct StoreContract: Sendable {
         try expect(fence.lease > running.fence.lease, "the writer is not shut out: \(fence)")
         let shown = ReplyFold(
             attempt: running.attempt, sequence: running.sequence, through: 3, text: "Some words more")
-        var takeover = Takeover(caseID: careCase.id, person: Cast.priya, fencedOff: fence, shown: shown, at: now)
+        var takeover = Takeover(caseID: careCase.id, person: Cast.priya, fencedOff: fence, shown: [shown], at: now)
         guard case .changed(let taken) = try await store.takeOver(takeover) else {
             throw EventLogContract.Broken(description: "not taken over")
         }
@@ -325,7 +400,8 @@ package struct StoreContract: Sendable {
         let kept = try await store.checkpoint(running, through: 4, text: "zombie", lease: lease)
         try expect(kept == .lost, "\(kept)")
         try expect(try await store.end(running, ending(.finished), at: now) == false, "the zombie ended it")
-        try expect(try await store.interruptLapsed(at: lease + .seconds(60)).isEmpty, "something still holds a lease")
+        try expect(
+            try await store.lapsed(before: lease + .seconds(60), limit: 9).isEmpty, "something still holds a lease")
 
         let again = try await store.takeOver(takeover)
         try expect(again == .already(taken), "\(again)")
@@ -361,7 +437,7 @@ package struct StoreContract: Sendable {
         var old = running.attempt
         old.number = 7
         let stale = ReplyFold(attempt: old, sequence: running.sequence, through: 9, text: "of another attempt")
-        var takeover = Takeover(caseID: careCase.id, person: Cast.priya, fencedOff: fence, shown: stale, at: now)
+        var takeover = Takeover(caseID: careCase.id, person: Cast.priya, fencedOff: fence, shown: [stale], at: now)
         let raced = try await store.takeOver(takeover)
         try expect(raced == .raced, "\(raced)")
         try expect(try await store.careCase(careCase.id)?.handling.state == .ai, "a raced takeover changed something")
@@ -371,6 +447,49 @@ package struct StoreContract: Sendable {
         }
         let message = try await store.message(Cast.same(running.reply.id))
         try expect(message?.body == "Checkpoint", "\(String(describing: message))")
+    }
+
+    @Sendable static func takenLeases(_ store: Store) async throws {
+        let careCase = try await open(store)
+        let id = try await ask("1", in: careCase, store)
+        let queued = try await store.takeLease(of: id, .stopWanted, until: lease)
+        try expect(queued == nil, "of one that does not run")
+        let running = try await start(id, store)
+        _ = try await store.checkpoint(running, through: 2, text: "Some words", lease: lease)
+        let unasked = try await store.takeLease(of: id, .stopWanted, until: lease)
+        try expect(unasked == nil, "of one that nobody wants to stop")
+        let asked = try await store.requestStop(id, at: now)
+        try expect(asked?.isStopWanted == true, "\(String(describing: asked))")
+        guard let taken = try await store.takeLease(of: id, .stopWanted, until: lease) else {
+            throw EventLogContract.Broken(description: "not taken from a healthy writer")
+        }
+        try expect(taken.reply.isStopWanted && taken.reply.through == 2, "\(taken)")
+        let kept = try await store.checkpoint(running, through: 3, text: "zombie", lease: lease)
+        try expect(kept == .lost, "\(kept)")
+        guard case .changed = try await takeOver(careCase, store) else {
+            throw EventLogContract.Broken(description: "a taken lease is in the way of a person")
+        }
+        let late = try await store.end(taken, ending(.stopped), at: now)
+        try expect(!late, "ended after it was over")
+        let none = try await store.takeLease(of: .new(), .stopWanted, until: lease)
+        try expect(none == nil, "of no reply")
+
+        let other = try await open(store, key: "other")
+        let first = try await start(try await ask("2", in: other, store), store)
+        _ = try await store.requestStop(first.reply.id, at: now)
+        _ = try await store.end(first, ending(.stopped), at: now)
+        _ = try await store.retry(first.reply.id, at: now)
+        let second = try await start(first.reply.id, store)
+        try expect(!second.reply.isStopWanted, "\(second)")
+        let tooLate = try await store.takeLease(of: first.reply.id, .stopWanted, until: lease)
+        try expect(tooLate == nil, "a stop of the first attempt ended the second")
+    }
+
+    static func takeOver(_ careCase: CareCase, _ store: Store) async throws -> HandlingOutcome {
+        guard let fence = try await store.fenceOff(careCase.id) else {
+            throw EventLogContract.Broken(description: "no fence")
+        }
+        return try await store.takeOver(Takeover(caseID: careCase.id, person: Cast.priya, fencedOff: fence, at: now))
     }
 
     @Sendable static func pages(_ store: Store) async throws {
@@ -413,12 +532,32 @@ package struct StoreContract: Sendable {
         try await store.save(Cast.amina)
         try expect(try await store.people() == [Cast.amina], "one Amina")
         try expect(try await store.person(Cast.tom.id) == nil, "no Tom")
-        try expect(await store.isHealthy(), "it answers")
+        try expect(await store.health() == .ok, "it answers")
+    }
+
+    static func ticket(_ digest: String, until: Moment, caseID: CaseID? = nil) -> KeptTicket {
+        KeptTicket(
+            digest: digest, person: Cast.priya, session: SessionID(rawValue: "s-1"), impersonator: "someone",
+            expiresAt: now + .seconds(60), caseID: caseID, until: until)
+    }
+
+    @Sendable static func tickets(_ store: Store) async throws {
+        let bound = ticket("bound", until: now + .seconds(30), caseID: try await open(store).id)
+        var bare = ticket("bare", until: now + .seconds(30))
+        bare.session = nil
+        bare.impersonator = nil
+        for ticket in [bound, bare, ticket("old", until: now + .seconds(1))] { try await store.keep(ticket, at: now) }
+        try expect(try await store.takeTicket("bound") == bound, "not what was kept")
+        try expect(try await store.takeTicket("bound") == nil, "given out twice")
+        try expect(try await store.takeTicket("nothing") == nil, "a ticket nobody made")
+        try await store.keep(ticket("new", until: now + .seconds(60)), at: now + .seconds(2))
+        try expect(try await store.takeTicket("old") == nil, "kept for ever")
+        try expect(try await store.takeTicket("bare") == bare, "thrown away too early")
     }
 
     // MARK: Audit
 
-    private static func entry(
+    static func entry(
         _ number: Int = 0, by person: Person = Cast.priya, about caseID: CaseID? = Cast.id("case"),
         _ outcome: AuditEntry.Outcome = .allowed
     ) -> AuditEntry {

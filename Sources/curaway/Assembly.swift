@@ -3,6 +3,7 @@ import CareDesk
 import CareDomain
 import CareGateways
 import CareLog
+import CareRedis
 import CareStore
 import CareWeb
 import Foundation
@@ -16,7 +17,8 @@ struct Assembly: Sendable {
     let settings: Settings
     let logger: Logger
     let store: SQLStore
-    let log: MemoryEventLog
+    let log: any EventLog
+    private let redis: RedisEventLog?
     let board: StreamBoard
     let tickets: StreamTickets
     let orchestrator: ReplyOrchestrator
@@ -31,7 +33,7 @@ struct Assembly: Sendable {
     static func make(
         _ settings: Settings, logger: Logger, model: (any LanguageModel)? = nil
     ) async throws -> Assembly {
-        let store = try await openStore(settings)
+        let store = try await openStore(settings) { logger.error("\($0)") }
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .models())
         do {
             return try await Assembly(settings, store: store, client: client, logger: logger, model: model)
@@ -44,17 +46,31 @@ struct Assembly: Sendable {
 
     /// For commands that are about a server's data: a mistyped folder must not become a new, empty one.
     static func openExistingStore(_ settings: Settings) async throws -> SQLStore {
-        guard FileManager.default.fileExists(atPath: settings.databasePath) else {
-            throw SettingError(
-                name: "data", value: settings.data,
-                why:
-                    "there is no database in it; name the server's folder with --data, or make one with curaway migrate"
-            )
+        switch settings.store {
+        case .sqlite(let path):
+            guard FileManager.default.fileExists(atPath: path) else {
+                throw SettingError(
+                    name: "data", value: settings.data,
+                    why: "there is no database in it; name the server's folder with --data, or make one with curaway "
+                        + "migrate")
+            }
+        #if Postgres
+            case .postgres:
+                guard try await SQLStore(try settings.store.open()).schema() != nil else {
+                    throw SettingError(
+                        name: "postgres.url", value: "",
+                        why:
+                            "there is nothing of Curaway's in that database; name the server's, or make the tables with "
+                            + "curaway migrate")
+                }
+        #endif
         }
         return try await openStore(settings)
     }
 
+    /// A file needs its folder.
     static func makeFolder(_ settings: Settings) throws(SettingError) {
+        guard case .sqlite = settings.store else { return }
         do {
             try FileManager.default.createDirectory(atPath: settings.data, withIntermediateDirectories: true)
         } catch {
@@ -62,11 +78,14 @@ struct Assembly: Sendable {
         }
     }
 
-    static func openStore(_ settings: Settings) async throws -> SQLStore {
+    static func openStore(
+        _ settings: Settings, report: @escaping @Sendable (String) -> Void = { _ in }
+    ) async throws -> SQLStore {
         try makeFolder(settings)
-        let store = SQLStore(try SQLiteDatabase(path: settings.databasePath))
-        try await store.migrate()
-        return store
+        let database = try settings.store.open()
+        // What goes wrong here ends the start with a sentence; a line in the log as well would say it twice.
+        try await SQLStore(database).migrate()
+        return SQLStore(database, report: report)
     }
 
     private init(
@@ -81,7 +100,10 @@ struct Assembly: Sendable {
         limits.keptWhileReplying = settings.logKeptWhileReplying
         limits.lagBytes = settings.followerLagBytes
         limits.topics = settings.logTopics
-        log = MemoryEventLog(limits: limits)
+        redis = settings.sharedLog.map { shared in
+            RedisEventLog(shared.redis, keys: shared.keys, limits: limits) { logger.warning("\($0)") }
+        }
+        log = redis ?? MemoryEventLog(limits: limits)
         publisher = FactPublisher(store: store, log: log, report: report)
         self.client = client
         var replies = ReplyOrchestrator.Settings()
@@ -116,7 +138,8 @@ struct Assembly: Sendable {
         tickets.lifetime = settings.ticketLifetime
         tickets.perPerson = settings.ticketsPerPerson
         tickets.inAll = settings.ticketsInAll
-        self.tickets = StreamTickets(settings: tickets)
+        // A database that several nodes can share is where a stream finds a ticket that another node made.
+        self.tickets = StreamTickets(settings: tickets, shelf: settings.store.isShareable ? store : nil)
     }
 
     static func identity(
@@ -127,7 +150,7 @@ struct Assembly: Sendable {
             return .development(
                 try await DevelopmentIdentity(
                     store: store, lifetime: settings.tokenLifetime, language: settings.language),
-                cookieName: "__session_\(settings.port)")
+                cookieName: "__session_\(settings.publicPort)")
         case .clerk(let instance, pem: nil):
             let published = PublishedKeys(client: client, url: instance.keysURL)
             return .clerk(
@@ -187,6 +210,12 @@ struct Assembly: Sendable {
                 if await !keys.warm() { logger.warning("the identity provider's keys could not be fetched yet") }
             }
         }
+        if let redis {
+            let outage = OutageReader(store: store, log: redis, publisher: publisher) { [logger] line in
+                logger.error("\(line)")
+            }
+            application.addServices(SharedLogService(log: redis, outage: outage))
+        }
         application.addServices(OrchestratorService(orchestrator: orchestrator))
         // In dependency order; shutdown runs backwards: first the streams are told goodbye, then the server waits for the
         // requests in progress, then the replies are drained. The other way round the server would wait for streams.
@@ -218,6 +247,26 @@ struct Assembly: Sendable {
             model: Message.Author(rawValue: settings.model.rawValue) ?? .guide,
             isDemonstration: settings.modelIsDemonstration, contact: settings.contact,
             defaultLanguage: settings.language, messageLimit: settings.messageCharacters)
+    }
+}
+
+/// Keeps the connections to the shared log, and tells readers from the store while it is away. Ends with the process: replies
+/// that are drained still speak through it.
+private struct SharedLogService: Service {
+    let log: RedisEventLog
+    let outage: OutageReader
+
+    func run() async throws {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await log.run() }
+            group.addTask { await outage.run() }
+            group.addTask {
+                // Ends at a graceful shutdown or when this service is cancelled.
+                try? await gracefulShutdown()
+            }
+            await group.next()
+            group.cancelAll()
+        }
     }
 }
 

@@ -1,4 +1,6 @@
 import CareDomain
+import CareRedis
+import CareStore
 import CareWeb
 import Configuration
 import Foundation
@@ -17,6 +19,14 @@ struct Settings: Sendable {
     }
 
     private enum IdentityName: String, CaseIterable { case development, clerk }
+    /// The log that nodes share.
+    struct SharedLog: Sendable {
+        var redis: RedisSettings
+        var keys: LogKeys
+    }
+
+    private enum LogName: String, CaseIterable { case memory, redis }
+    private enum StoreName: String, CaseIterable { case sqlite, postgres }
 
     struct Upstream: Sendable {
         var baseURL: String
@@ -27,10 +37,18 @@ struct Settings: Sendable {
     var identity: Identity
     var host: String
     var port: Int
+    var publicPort: Int
     var hosts: [String]
     var connections: ConnectionLimits
     var data: String
+    var store: StorePlace
+    #if Postgres
+        /// Also while the store is SQLite, for moving there.
+        var postgres: PostgresSettings?
+    #endif
     var logLevel: Logger.Level
+    /// Without one the log is this process's own.
+    var sharedLog: SharedLog?
     var frontend: String
     var demonstration: Bool
     var model: Model
@@ -105,6 +123,7 @@ struct Settings: Sendable {
                     + "localhost")
         }
         port = try await source.number("port", default: 8080, 0...65_535)
+        publicPort = try await source.number("public.port", default: port, 0...65_535)
         hosts =
             try await source.optional("hosts").map { $0.split(separator: ",").map { $0.filter { $0 != " " } } } ?? []
         connections = ConnectionLimits()
@@ -117,6 +136,29 @@ struct Settings: Sendable {
         connections.headBytes = try await source.number("head.bytes", default: 32_768, 1_024...1_048_576)
         connections.headFields = try await source.number("head.fields", default: 100, 10...1_000)
         data = try await source.text("data", default: ".curaway")
+        #if Postgres
+            postgres = try await Self.postgres(source)
+        #endif
+        switch try await source.choice("store", default: StoreName.sqlite) {
+        case .sqlite: store = .sqlite(path: Self.databasePath(in: data))
+        case .postgres:
+            #if Postgres
+                guard let postgres else { throw Self.noPostgresURL }
+                store = .postgres(postgres)
+            #else
+                throw Self.noPostgres
+            #endif
+        }
+        switch try await source.choice("log.backend", default: LogName.memory) {
+        case .memory: break
+        case .redis:
+            guard store.isShareable else {
+                throw SettingError(
+                    name: "log.backend", value: "redis",
+                    why: "nodes that share a log must share a store; use it with CURAWAY_STORE=postgres")
+            }
+            sharedLog = try await Self.sharedLog(source)
+        }
         logLevel = try await source.choice("log.level", default: .info)
         frontend = try await source.text("frontend", default: "Frontend")
         demonstration = try await source.flag("demo", default: false)
@@ -209,9 +251,68 @@ struct Settings: Sendable {
         return .clerk(instance, pem: pem)
     }
 
+    #if Postgres
+        static let noPostgresURL = SettingError(
+            name: "postgres.url", value: "",
+            why: "PostgreSQL is wanted, and where it is has to be said: postgres://role@host/database")
+
+        private static func postgres(_ source: Source) async throws -> PostgresSettings? {
+            guard let url = try await source.secret("postgres.url") else { return nil }
+            guard let address = PostgresAddress(url) else {
+                // Not repeated: there may be a password in it.
+                throw SettingError(
+                    name: "postgres.url", value: "",
+                    why: "libpq cannot read it; it must be like postgres://role:password@host:5432/database, with "
+                        + "percent signs for what has a meaning in an address")
+            }
+            var settings = PostgresSettings(address)
+            settings.connections = try await source.number("postgres.connections", default: 10, 1...1_000)
+            settings.acquire = .milliseconds(try await source.number("postgres.acquireMs", default: 3_000, 50...60_000))
+            settings.connect = .milliseconds(
+                try await source.number("postgres.connectMs", default: 5_000, 100...60_000))
+            settings.lock = .milliseconds(try await source.number("postgres.lockMs", default: 5_000, 50...60_000))
+            settings.statement = .milliseconds(
+                try await source.number("postgres.statementMs", default: 10_000, 100...120_000))
+            guard settings.lock <= settings.statement else {
+                throw SettingError(
+                    name: "postgres.lockMs", value: "\(settings.lock.milliseconds)",
+                    why: "a statement waits for its lock, so it may take at least as long "
+                        + "(CURAWAY_POSTGRES_STATEMENT_MS is \(settings.statement.milliseconds))")
+            }
+            return settings
+        }
+    #else
+        static let noPostgres = SettingError(
+            name: "store", value: "postgres",
+            why: "this program was built without PostgreSQL (its trait was switched off)")
+    #endif
+
+    private static func sharedLog(_ source: Source) async throws -> SharedLog {
+        // Not shown when it is wrong: there may be a password in it.
+        guard let address = try await source.secret("redis.url").flatMap({ RedisAddress($0) }) else {
+            throw SettingError(
+                name: "redis.url", value: "",
+                why: "the log is in Redis, and where it is has to be said: redis://[user:password@]host:6379[/0], or "
+                    + "rediss:// with TLS")
+        }
+        guard let keys = try await source.secret("log.key").flatMap({ LogKeys($0) }) else {
+            throw SettingError(
+                name: "log.key", value: "",
+                why: "what lies in Redis is sealed; it must be like 1:KEY, KEY the 32 bytes that openssl rand -base64 "
+                    + "32 prints, further ones after commas; the first seals, all open")
+        }
+        var redis = RedisSettings(address)
+        redis.trustFile = try await source.optional("redis.trustFile")
+        redis.commandTimeout = .milliseconds(try await source.number("redis.commandMs", default: 1_000, 50...30_000))
+        return SharedLog(redis: redis, keys: keys)
+    }
+
     static let anthropicURL = "https://api.anthropic.com"
 
-    var databasePath: String {
+    /// Where SQLite is, or would be.
+    var databasePath: String { Self.databasePath(in: data) }
+
+    private static func databasePath(in data: String) -> String {
         URL(fileURLWithPath: data, isDirectory: true).appendingPathComponent("curaway.sqlite").path
     }
 }
@@ -221,9 +322,12 @@ struct SettingError: Error, CustomStringConvertible {
     var name: String
     var value: String
     var why: String
+    /// It can be said on the command line alone.
+    var isOption = false
 
     var description: String {
         let shown = value.isEmpty ? "" : " (now \"\(value)\")"
+        guard !isOption else { return "The option --\(name)\(shown): \(why)." }
         return "The setting \(name)\(shown), in the environment CURAWAY_\(Self.variable(name)): \(why)."
     }
 

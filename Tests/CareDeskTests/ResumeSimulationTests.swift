@@ -23,3 +23,11 @@ struct `A conversation that is cut, trimmed, forgotten and taken over` {
         ] { #expect(count > runs, "too few \(what)") }
     }
 }
+
+extension `A conversation that is cut, trimmed, forgotten and taken over` {
+    /// A reader was told to fetch a snapshot and went on with its stream, which was behind it. An answer had ended in between
+    /// without a word, so nothing stood against its late words, and they looked like a hole.
+    @Test func `hears late words of an answer that is over, and misses nothing`() throws {
+        _ = try ResumeSimulation.run(seed: 3_000_231)
+    }
+}

@@ -79,7 +79,7 @@ struct `A reader that cuts and resumes` {
                         position = at
                     case .heartbeat(let at):
                         if let at { position = at }
-                    case .fold, .parting: Issue.record("unexpected \(item), seed \(seed)")
+                    case .fold, .signal, .parting: Issue.record("unexpected \(item), seed \(seed)")
                     }
                 }
             default: follower = try await reconnect(log, position)

@@ -15,7 +15,7 @@ struct `A topic` {
         let draft: Draft =
             switch kind {
             case .fact(let number, let fence): .fact(event, number: number, fence: fence)
-            case .reply(let fence): .reply(event, under: fence)
+            case .reply(let fence, let isVouched): .reply(event, under: fence, isVouched: isVouched)
             }
         let outcome = topic.append(draft, json: try event.json())
         guard case .appended = outcome else {
@@ -40,10 +40,10 @@ struct `A topic` {
         var topic = topic(kept: 4, whileReplying: 20)
         topic.raiseFence(fence, of: Say.caseID)
         for number in 1...4 { try append(Say.message("m"), .fact(number: number, fence: nil), to: &topic) }
-        try append(Say.started(), .reply(fence), to: &topic)
-        for n in 1...15 { try append(Say.delta(n, "word "), .reply(fence), to: &topic) }
+        try append(Say.started(), .reply(fence, isVouched: false), to: &topic)
+        for n in 1...15 { try append(Say.delta(n, "word "), .reply(fence, isVouched: false), to: &topic) }
         #expect(topic.first == 5, "the reply's start at 5 is kept")
-        for n in 16...30 { try append(Say.delta(n, "word "), .reply(fence), to: &topic) }
+        for n in 16...30 { try append(Say.delta(n, "word "), .reply(fence, isVouched: false), to: &topic) }
         #expect(topic.position.offset - topic.first + 1 == 20, "the hard bound holds")
         try append(Say.ended(), .fact(number: 5, fence: nil), to: &topic)
         #expect(topic.position.offset - topic.first + 1 == 4, "an ended reply protects nothing")
@@ -52,10 +52,10 @@ struct `A topic` {
     @Test func `a retry begins its text anew`() throws {
         var topic = topic(kept: 100)
         topic.raiseFence(Fence(takeover: 0, lease: 1), of: Say.caseID)
-        try append(Say.started(), .reply(Fence(takeover: 0, lease: 1)), to: &topic)
-        try append(Say.delta(1, "old"), .reply(Fence(takeover: 0, lease: 1)), to: &topic)
-        try append(Say.started(2), .reply(Fence(takeover: 0, lease: 2)), to: &topic)
-        try append(Say.delta(1, "new", attempt: 2), .reply(Fence(takeover: 0, lease: 2)), to: &topic)
+        try append(Say.started(), .reply(Fence(takeover: 0, lease: 1), isVouched: false), to: &topic)
+        try append(Say.delta(1, "old"), .reply(Fence(takeover: 0, lease: 1), isVouched: false), to: &topic)
+        try append(Say.started(2), .reply(Fence(takeover: 0, lease: 2), isVouched: false), to: &topic)
+        try append(Say.delta(1, "new", attempt: 2), .reply(Fence(takeover: 0, lease: 2), isVouched: false), to: &topic)
         #expect(topic.folds.map(\.text) == ["new"])
         #expect(topic.folds.map(\.attempt.number) == [2])
     }
@@ -133,6 +133,32 @@ struct `A reader far behind` {
         }
         #expect(now == topic.position)
         #expect(reader.take(from: topic, limits: limits) == nil, "it stands at now")
+    }
+
+    /// Was: a heartbeat that was due when the log lost entries came after the `reset` and before the next entry.
+    @Test func `has had its sign of life with a reset, and is sent no other before the next entry`() throws {
+        var limits = LogLimits()
+        limits.lagBytes = 600
+        var (topic, reader) = try topic(deltas: 200, ended: true, limits: limits)
+        reader.wantsHeartbeat()
+        guard case .reset? = reader.take(from: topic, limits: limits)?.first else {
+            Issue.record("not told")
+            return
+        }
+        #expect(reader.take(from: topic, limits: limits) == nil, "a heartbeat after it")
+        reader.wantsHeartbeat()
+        guard case .heartbeat(nil)? = reader.take(from: topic, limits: limits)?.first else {
+            Issue.record("the next one is sent")
+            return
+        }
+        _ = topic.append(.fact(Say.message("Later"), number: 3), json: [1])
+        reader.wantsHeartbeat()
+        let next = reader.take(from: topic, limits: limits)
+        guard case .entry? = next?.first, next?.count == 1 else {
+            Issue.record("\(String(describing: next))")
+            return
+        }
+        #expect(reader.take(from: topic, limits: limits) == nil)
     }
 
     @Test func `of replies only is told so too, because no message would hold the words it missed`() throws {

@@ -30,15 +30,19 @@ final class Chatter: LanguageModel {
         var text: String { words.joined() }
 
         /// Lingers where something is meant to happen, or hardly anything would ever land there.
-        init(_ random: inout SeededRandom, words count: ClosedRange<Int> = 12...40, lingersAt moment: Moment? = nil) {
+        /// `patience` times as long where it takes longer to make it happen.
+        init(
+            _ random: inout SeededRandom, words count: ClosedRange<Int> = 12...40, lingersAt moment: Moment? = nil,
+            patience: Int = 1
+        ) {
             words = (0..<Int.random(in: count, using: &random)).map { _ in random.words() }
             middle = 1 + random.below(words.count - 1)
             func pause(_ wanted: Moment) -> Duration {
-                .microseconds(random.below(800) + (moment == wanted ? 15_000 + random.below(10_000) : 0))
+                .microseconds(random.below(800) + (moment == wanted ? patience * (15_000 + random.below(10_000)) : 0))
             }
             pauseBefore = pause(.beforeFirstText)
             pauseAfter = pause(.betweenLastDeltaAndSave)
-            pauseEach = .microseconds(random.below(700) + (moment == .inMidText ? 700 : 0))
+            pauseEach = .microseconds(random.below(700) + (moment == .inMidText ? patience * 700 : 0))
         }
     }
 

@@ -5,7 +5,6 @@ import CareStore
 import CareTestKit
 import Foundation
 import NIOCore
-import NIOHTTP1
 import Testing
 
 @testable import curaway
@@ -18,8 +17,11 @@ struct `A reader that is cut at any byte` {
     private static let aims: [Chatter.Moment] = [
         .beforeFirstText, .betweenLastDeltaAndSave, .beforeFirstText, .after,
     ]
+    /// An append takes longer, so words come together in fewer entries, and fewer random bytes are between two of them.
+    private static let aimsOfTwo: [Chatter.Moment] = [.beforeFirstText, .betweenLastDeltaAndSave, .inMidText, .after]
 
-    @Test func `has lost nothing, been told nothing twice, and reads the very same bytes`() async throws {
+    @Test(arguments: Nodes.allCases)
+    func `has lost nothing, been told nothing twice, and reads the very same bytes`(_ nodes: Nodes) async throws {
         let proof = Proof()
         let runs = proof.isFull ? 1_000 : 100
         let chatter = Chatter()
@@ -28,12 +30,12 @@ struct `A reader that is cut at any byte` {
             "follower.lagBytes": "20000",
         ]
         let outcome = Collected()
-        try await withServer(options, model: chatter) { server in
+        try await nodes.serve(options, model: chatter) { servers in
             try await withThrowingTaskGroup(of: Outcome.self) { group in
                 for worker in 0..<Self.workers {
                     group.addTask {
                         try await Self.runs(
-                            runs / Self.workers, seed: proof.seed &+ UInt64(worker), on: server, chatter)
+                            runs / Self.workers, seed: proof.seed &+ UInt64(worker), on: servers, chatter)
                     }
                 }
                 for try await more in group { await outcome.add(more) }
@@ -41,7 +43,7 @@ struct `A reader that is cut at any byte` {
         }
         let all = await outcome.all
         proof.say(
-            "cut runs",
+            "cut runs, \(nodes)",
             "\(all.runs) answers, each to 2 readers, \(all.cuts.total) cuts (\(all.cuts.line)), "
                 + "\(all.reloads) reloads, \(all.resets) resets, \(all.entries) entries: 0 lost, 0 doubled, byte-equal")
         #expect(all.runs == runs)
@@ -68,14 +70,18 @@ struct `A reader that is cut at any byte` {
     }
 
     private static func runs(
-        _ count: Int, seed: UInt64, on server: Server, _ chatter: Chatter
+        _ count: Int, seed: UInt64, on servers: [Server], _ chatter: Chatter
     ) async throws -> Outcome {
         let patient = Person(id: .new(), name: "Patient \(seed)", role: .patient, language: .english)
-        try await server.assembly.store.save(patient)
-        let seat = try await server.seat(of: patient)
+        try await servers[0].assembly.store.save(patient)
+        var made: [Seat] = []
+        for server in servers { made.append(try await server.seat(of: patient)) }
+        let seats = made
         var random = SeededRandom(seed: seed)
         var outcome = Outcome()
+        let aims = servers.count == 1 ? Self.aims : Self.aimsOfTwo
         for number in 0..<count {
+            let seat = random.element(of: seats)
             let id = try await seat.open()
             let plan = Chatter.Plan(&random, words: 30...90, lingersAt: aims[number % 4])
             chatter.plan(plan, for: id)
@@ -83,8 +89,8 @@ struct `A reader that is cut at any byte` {
             let asked = try await seat.ask("Question", key: "k", in: id, async: true)
             let reply = asked.body["reply"]["id"].text
             func follow(_ seed: UInt64, _ index: Int) async throws -> Outcome {
-                var reader = CutReader(seat: seat, caseID: id, reply: reply, text: plan.text, seed: seed)
-                return try await reader.run(aimedAt: Self.aims[(number + index) % 4])
+                var reader = CutReader(seats: seats, caseID: id, reply: reply, text: plan.text, seed: seed)
+                return try await reader.run(aimedAt: aims[(number + index) % 4])
             }
             async let one = follow(seeds.0, 0)
             async let two = follow(seeds.1, 1)
@@ -97,78 +103,77 @@ struct `A reader that is cut at any byte` {
 
 /// One reader of one answer: reads so many bytes, is cut, comes back.
 private struct CutReader {
-    let seat: Seat
-    let caseID: String
+    let seats: [Seat]
     let reply: String
     let text: String
     var random: SeededRandom
-    var picture = ClientPicture()
-    var position: Position?
+    /// At another node, perhaps, after every return.
+    var page: WireReader
     var firstCursor: Position?
     var outcome = `A reader that is cut at any byte`.Outcome()
     var isOver = false
 
-    init(seat: Seat, caseID: String, reply: String, text: String, seed: UInt64) {
-        self.seat = seat
-        self.caseID = caseID
+    init(seats: [Seat], caseID: String, reply: String, text: String, seed: UInt64) {
+        self.seats = seats
         self.reply = reply
         self.text = text
         random = SeededRandom(seed: seed)
+        page = WireReader(caseID: caseID, seat: random.element(of: seats))
     }
 
     /// Returns once the answer is over for it and it has compared what it shows with what a fresh snapshot shows.
     mutating func run(aimedAt target: Chatter.Moment) async throws -> `A reader that is cut at any byte`.Outcome {
         try await refresh()
-        firstCursor = position
+        firstCursor = page.position
         var connections = 0
         while !isOver {
             connections += 1
             guard connections < 400 else { throw Unexpected("does not come to an end") }
             try await connection(cutAt: connections == 1 ? target : nil)
-            if picture.needsSnapshot { try await refresh() }
+            if page.picture.needsSnapshot { try await refresh() }
         }
-        let fresh = try await snapshot()
+        let fresh = try await page.snapshot()
         var expected = ClientPicture()
         expected.apply(fresh.picture)
         try await connection(cutAt: nil, until: try Position(parsing: fresh.cursor))
-        let shown = picture.shown
+        let shown = page.picture.shown
         guard shown == expected.shown else { throw Unexpected("shows\n\(shown)\nand not\n\(expected.shown)") }
         guard let message = shown.messages.last(where: { $0.replyID?.rawValue == reply }),
             Array(message.body.utf8) == Array(text.utf8)
         else { throw Unexpected("the answer is not byte-equal") }
+        outcome.resets = page.resets
+        outcome.entries = page.entries
         return outcome
     }
 
     private var moment: Chatter.Moment {
-        if isOver || picture.messages.values.contains(where: { $0.replyID?.rawValue == reply }) { return .after }
-        let words = picture.words(of: reply)
+        if isOver || page.picture.messages.values.contains(where: { $0.replyID?.rawValue == reply }) { return .after }
+        let words = page.picture.words(of: reply)
         return words.isEmpty ? .beforeFirstText : words == text ? .betweenLastDeltaAndSave : .inMidText
     }
 
     /// One connection, until it is cut: at a random byte, or as soon as the answer has come to a certain moment.
     private mutating func connection(cutAt target: Chatter.Moment?, until end: Position? = nil) async throws {
-        if let end, let position, position.epoch == end.epoch, position.offset >= end.offset { return }
-        var request = HTTPClientRequest(url: seat.base + "/api/v1/cases/\(caseID)/events")
-        request.headers.add(name: "Authorization", value: "Bearer \(seat.token ?? "")")
+        if let end, let now = page.position, now.epoch == end.epoch, now.offset >= end.offset { return }
+        page.seat = random.element(of: seats)
+        var cursor: Position?, lastEventID: Position?
         switch end == nil ? random.below(4) : 3 {
-        case 0:  // a reload
+        case 0:
             outcome.reloads += 1
-            picture = ClientPicture()
-            position = nil
-            try await refresh()
-            request.url += "?cursor=\(position?.description ?? "")"
-        case 1: request.url += "?cursor=\(position?.description ?? "")"
+            try await page.reload()
+            notice()
+            cursor = page.position
+        case 1: cursor = page.position
         case 2:  // a native EventSource: the old URL, and the header
-            request.url += "?cursor=\(firstCursor?.description ?? "")"
+            cursor = firstCursor
             fallthrough
-        default: request.headers.add(name: "Last-Event-ID", value: position?.description ?? "")
+        default: lastEventID = page.position
         }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
-        guard response.status == .ok else { throw Unexpected("status \(response.status.code)") }
+        let body = try await page.open(cursor: cursor, lastEventID: lastEventID)
         var budget = target == nil && end == nil ? 1 + random.below(16_000) : Int.max
         var parser = Frames()
         let pause = random.once(in: 6)
-        for try await var chunk in response.body {
+        for try await var chunk in body {
             if pause { try await Task.sleep(for: .milliseconds(random.below(8))) }
             let bytes = chunk.readBytes(length: min(budget, chunk.readableBytes)) ?? []
             budget -= bytes.count
@@ -177,7 +182,7 @@ private struct CutReader {
                 // Here is where it was to be cut: what else had arrived is lost with the connection.
                 if end == nil, isOver || moment == target { break }
             }
-            if let end, let position, position.offset >= end.offset { return }
+            if let end, let now = page.position, now.offset >= end.offset { return }
             if isOver, end == nil { return }
             if budget == 0 || moment == target { break }
         }
@@ -185,64 +190,19 @@ private struct CutReader {
     }
 
     private mutating func take(_ frame: Frames.Frame) throws {
-        let before = position
-        if let id = frame.id { position = try Position(parsing: id) }
-        switch frame.type {
-        case "ready", "heartbeat": break
-        case "reset":
-            outcome.resets += 1
-            picture.reset()
-        default:
-            let event = try CareEvent(json: frame.data)
-            if case .replySnapshot = event {
-            } else {
-                outcome.entries += 1
-                if let before, let now = position, before.epoch == now.epoch, now.offset <= before.offset {
-                    throw Unexpected("doubled: \(now) after \(before)")
-                }
-            }
-            let knew = picture.needsSnapshot
-            picture.apply(event)
-            if picture.needsSnapshot, !knew { throw Unexpected("lost: \(frame.type) at \(frame.id ?? "?")") }
-            if case .replyEnded(let attempt, _, _, _, _) = event, attempt.replyID.rawValue == reply { isOver = true }
+        if case .replyEnded(let attempt, _, _, _, _)? = try page.take(frame), attempt.replyID.rawValue == reply {
+            isOver = true
         }
     }
 
-    private func snapshot() async throws -> WireSnapshot {
-        let body = try await seat.bytes(
-            "/api/v1/cases/\(caseID)", headers: [("Authorization", "Bearer \(seat.token ?? "")")])
-        return try JSONDecoder().decode(WireSnapshot.self, from: Data(body.utf8))
-    }
-
     private mutating func refresh() async throws {
-        let snapshot = try await snapshot()
-        picture.apply(snapshot.picture)
-        if position == nil { position = try Position(parsing: snapshot.cursor) }
-        if snapshot.messages.contains(where: { $0.replyID?.rawValue == reply }), snapshot.reply == nil { isOver = true }
+        try await page.refresh()
+        notice()
     }
-}
 
-private struct WireSnapshot: Decodable {
-    struct Words: Decodable {
-        var id: ReplyID
-        var state: Reply.State
-        var attempt: Int
-        var sequence: Int?
-        var through: Int
-        var text: String
-    }
-    var `case`: CareCase
-    var messages: [Message]
-    var reply: Words?
-    var cursor: String
-
-    var picture: ClientPicture.Snapshot {
-        ClientPicture.Snapshot(
-            careCase: self.case, messages: messages,
-            reply: reply.map {
-                Reply(
-                    id: $0.id, caseID: self.case.id, patientID: self.case.patientID, state: $0.state,
-                    attempt: $0.attempt, sequence: $0.sequence, through: $0.through, text: $0.text)
-            })
+    private mutating func notice() {
+        if page.picture.messages.values.contains(where: { $0.replyID?.rawValue == reply }), page.isQuiet {
+            isOver = true
+        }
     }
 }

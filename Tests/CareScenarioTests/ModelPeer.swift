@@ -5,7 +5,8 @@ import Logging
 import NIOFoundationCompat
 import Synchronization
 
-/// A model's server on loopback: speaks both wire formats, says the same words to everybody, and records what it is asked.
+/// A model's server on loopback: speaks both wire formats, records what it is asked, and says the same words to
+/// everybody; or, while it listens to the test, the words it is told when it is told them (`Turn`).
 final class ModelPeer: Sendable {
     struct Asked: Sendable {
         var path: String
@@ -15,10 +16,31 @@ final class ModelPeer: Sendable {
         func header(_ name: String) -> String? { HTTPField.Name(name).flatMap { headers[$0] } }
     }
 
+    /// One request being answered, word by word, as a test says.
+    struct Turn: Sendable {
+        fileprivate let events: AsyncStream<[String]>.Continuation
+
+        func say(_ words: String...) { for word in words { events.yield([openAIChunk(word)]) } }
+        /// The end mark; without it, the end of the connection is a broken one.
+        func finish() {
+            events.yield(openAIEnd)
+            events.finish()
+        }
+    }
+
     static let answer = "Two nights, then a week nearby."
     private let echoes: Bool
     private let all = Mutex<[Asked]>([])
     var asked: [Asked] { all.withLock { $0 } }
+
+    private let told = Mutex((isListening: false, turns: [Turn]()))
+    /// From now on requests in OpenAI's format wait to be told their words.
+    func listenToTest() { told.withLock { $0.isListening = true } }
+    func answerByItself() { told.withLock { $0.isListening = false } }
+    /// The n-th request that waited for its words, once it has come.
+    func turn(_ n: Int) async throws -> Turn {
+        try await eventually { self.told.withLock { $0.turns.count >= n ? $0.turns[n - 1] : nil } }
+    }
 
     private init(echoes: Bool) { self.echoes = echoes }
 
@@ -30,7 +52,15 @@ final class ModelPeer: Sendable {
         let peer = ModelPeer(echoes: echoes)
         let router = Router()
         router.post("/v1/messages") { request, _ in try await peer.answer(request, Self.anthropic) }
-        router.post("/v1/chat/completions") { request, _ in try await peer.answer(request, Self.openAI) }
+        router.post("/v1/chat/completions") { request, _ in
+            let turn: AsyncStream<[String]>? = peer.told.withLock { told in
+                guard told.isListening else { return nil }
+                let (stream, events) = AsyncStream.makeStream(of: [String].self)
+                told.turns.append(Turn(events: events))
+                return stream
+            }
+            return try await peer.answer(request, Self.openAI, turn)
+        }
         var logger = Logger(label: "peer")
         logger.logLevel = .critical
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
@@ -50,7 +80,9 @@ final class ModelPeer: Sendable {
         }
     }
 
-    private func answer(_ request: Request, _ events: [String]) async throws -> Response {
+    private func answer(
+        _ request: Request, _ events: [String], _ turn: AsyncStream<[String]>? = nil
+    ) async throws -> Response {
         let body = try await request.body.collect(upTo: 1_000_000)
         let json = try JSONDecoder().decode(JSONValue.self, from: Data(buffer: body))
         let number = all.withLock { all in
@@ -75,7 +107,13 @@ final class ModelPeer: Sendable {
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream"],
             body: ResponseBody { [events] writer in
-                for event in events { try await writer.write(ByteBuffer(string: event + "\n\n")) }
+                if let turn {
+                    for await events in turn {
+                        for event in events { try await writer.write(ByteBuffer(string: event + "\n\n")) }
+                    }
+                } else {
+                    for event in events { try await writer.write(ByteBuffer(string: event + "\n\n")) }
+                }
                 try await writer.finish(nil)
             })
     }
@@ -100,10 +138,14 @@ final class ModelPeer: Sendable {
         ]
     }()
 
-    private static let openAI: [String] = {
-        func chunk(_ delta: String, _ finish: String = "null") -> String {
-            #"data: {"id":"c1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":\#(delta),"finish_reason":\#(finish)}]}"#
-        }
-        return words.map { chunk(#"{"content":"\#($0)"}"#) } + [chunk("{}", #""stop""#), "data: [DONE]"]
-    }()
+    private static let openAI = words.map(openAIChunk) + openAIEnd
 }
+
+private func openAIChunk(_ text: String) -> String {
+    #"data: {"id":"c1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"content":"\#(text)"},"finish_reason":null}]}"#
+}
+
+private let openAIEnd = [
+    #"data: {"id":"c1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
+    "data: [DONE]",
+]

@@ -1,34 +1,39 @@
 import Foundation
 import Subprocess
-import SystemPackage
 import Testing
 
 /// The program itself, as an operator runs it: started, told to stop, started again.
 @Suite(.timeLimit(.minutes(2)))
 struct `The program` {
     @Test func `lets a running answer end when it is told to stop, and says goodbye to its reader`() async throws {
-        try await withProgram { program in
-            let (id, shown) = try await program.serve(["CURAWAY_GUIDE_PACE_MS": "15"]) { server in
-                let amina = server.amina
-                let id = try await amina.open()
-                let events = try await amina.stream(id) { stream in
-                    _ = try await amina.ask("How long would I stay?", key: "k", in: id, async: true)
-                    var events = try await stream.until("reply.delta")
-                    try server.terminate()
-                    events += try await stream.until("bye")
-                    #expect(events.last?.data["reason"].text == "restarting")
-                    #expect(try await stream.next() == nil, "the stream is closed after its goodbye")
-                    return events
+        try await ModelPeer.listening { peer, origin in
+            peer.listenToTest()
+            let settings = [
+                "CURAWAY_MODEL": "openai", "CURAWAY_OPENAI_BASE_URL": origin + "/v1", "CURAWAY_DRAIN_SECONDS": "30",
+            ]
+            try await withProgram { program in
+                let id = try await program.serve(settings) { server in
+                    let amina = server.amina
+                    let id = try await amina.open()
+                    try await amina.stream(id) { stream in
+                        _ = try await amina.ask("How long would I stay?", key: "k", in: id, async: true)
+                        try await peer.turn(1).say("Three ")
+                        #expect(try await stream.until("reply.delta").words == "Three ")
+                        try server.terminate()
+                        #expect(try await stream.until("bye").last?.data["reason"].text == "restarting")
+                        #expect(try await stream.next() == nil, "the stream is closed after its goodbye")
+                    }
+                    try await peer.turn(1).say("nights.")
+                    try await peer.turn(1).finish()
+                    return id
                 }
-                return (id, events.words)
-            }
-            try await program.serve { server in
-                let snapshot = try await server.amina.get("/api/v1/cases/\(id)").body
-                let answer = try #require(snapshot["messages"].list.last)
-                #expect(snapshot["reply"] == .null)
-                #expect(answer["status"].text == "complete")
-                #expect(answer["body"].text.hasPrefix(shown), "words were shown that were not kept")
-                #expect(answer["body"].text.count > shown.count + 20)
+                try await program.serve { server in
+                    let snapshot = try await server.amina.get("/api/v1/cases/\(id)").body
+                    let answer = try #require(snapshot["messages"].list.last)
+                    #expect(snapshot["reply"] == .null)
+                    #expect(answer["status"].text == "complete")
+                    #expect(answer["body"].text == "Three nights.", "what came after the goodbye is lost")
+                }
             }
         }
     }
@@ -59,6 +64,47 @@ struct `The program` {
                 #expect(whole.body["reply"]["state"].text == "finished")
                 #expect(whole.body["reply"]["message"]["version"].int == 2)
             }
+        }
+    }
+
+    /// Sixty pages that lose their stream again and again, as after a bad minute of a network, and in the middle of it the server
+    /// is told to stop. Whatever is being accepted, written or said goodbye to at that moment, it ends as it should.
+    @Test func `stops as it should in a storm of pages that come back`() async throws {
+        try await withProgram { program in
+            for round in 0..<4 {
+                try await program.serve(["CURAWAY_STREAMS_PER_PERSON": "1000", "CURAWAY_DRAIN_SECONDS": "1"]) {
+                    server in
+                    let id = try await server.amina.open()
+                    let port = try #require(Int(server.base.split(separator: ":").last ?? ""))
+                    let request =
+                        "GET /api/v1/cases/\(id)/events HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\n"
+                        + "Authorization: Bearer \(server.amina.token ?? "")\r\n\r\n"
+                    await withTaskGroup(of: Void.self) { group in
+                        for page in 0..<60 {
+                            group.addTask {
+                                for turn in 0..<400 {
+                                    let came: Void? = try? await RawPeer.at(port) { peer in
+                                        await peer.send(request)
+                                        // Some are gone before they are answered, some as soon as they are, some stay a moment.
+                                        switch (page + turn) % 3 {
+                                        case 0: break
+                                        case 1: try await peer.until("HTTP/1.1")
+                                        default: try await Task.sleep(for: .milliseconds(15))
+                                        }
+                                    }
+                                    // Nobody listens any more.
+                                    if came == nil { return }
+                                }
+                            }
+                        }
+                        group.addTask {
+                            try? await Task.sleep(for: .milliseconds(250 + 130 * round))
+                            try? server.terminate()
+                        }
+                    }
+                }
+            }
+            #expect(!program.complaints.contains { $0.contains("Fatal error") || $0.contains("Precondition") })
         }
     }
 
@@ -169,87 +215,5 @@ struct `The program` {
             #expect(check.status == .exited(0))
             #expect(check.text.contains("the built-in guide"))
         }
-    }
-}
-
-/// The built program with a data folder of its own, for the length of a closure.
-func withProgram(_ body: (Program) async throws -> Void) async throws {
-    let program = Program()
-    defer { try? FileManager.default.removeItem(at: program.data) }
-    try await body(program)
-}
-
-struct Program: Sendable {
-    let data = FileManager.default.temporaryDirectory.appendingPathComponent("curaway-program-\(UUID())")
-
-    struct Outcome: Sendable {
-        var status: TerminationStatus
-        var text: String
-        var complaint: String
-    }
-
-    /// A server that listens: Amina at it, and the way to stop it.
-    struct Listening: Sendable {
-        let amina: Seat
-        let signal: @Sendable (Signal) throws -> Void
-
-        /// As `systemctl stop` does.
-        func terminate() throws { try signal(.terminate) }
-    }
-
-    struct Broken: Error { var what: String }
-
-    private func configuration(_ arguments: [String], _ settings: [String: String] = [:]) -> Configuration {
-        // A developer's own settings must not reach the program, and it was built where the tests were.
-        var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("CURAWAY_") }
-        environment.merge(settings) { $1 }
-        environment["CURAWAY_DATA"] = data.path
-        let executable = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-            .appendingPathComponent("curaway").path
-        return Configuration(
-            executable: .path(FilePath(executable)), arguments: Arguments(arguments),
-            environment: .custom(
-                Dictionary(
-                    uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })))
-    }
-
-    /// Serves on a free port for the length of the closure, then stops it as an operator would, and expects it to obey.
-    func serve<Answer: Sendable>(
-        _ settings: [String: String] = [:], _ body: (Listening) async throws -> Answer
-    ) async throws -> Answer {
-        let frontend = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("Frontend")
-        let configuration = configuration(
-            ["serve", "--port", "0", "--demo", "--frontend", frontend.path],
-            ["CURAWAY_GUIDE_PACE_MS": "2"].merging(settings) { $1 })
-        let ended = try await Subprocess.run(configuration, input: .none, output: .sequence, error: .discarded) {
-            process in
-            do {
-                for try await line in process.standardOutput.strings() {
-                    guard let port = line.firstMatch(of: /http:\/\/127\.0\.0\.1:(\d+)\//)?.1 else { continue }
-                    let token = try await run("token", "--patient", "amina").text
-                    let amina = Seat(
-                        base: "http://127.0.0.1:\(port)", token: token.trimmingCharacters(in: .whitespacesAndNewlines))
-                    let answer = try await body(Listening(amina: amina) { try process.send(signal: $0) })
-                    try? process.send(signal: .terminate)
-                    return answer
-                }
-                throw Broken(what: "the server ended before it listened")
-            } catch {
-                try? process.send(signal: .kill)
-                throw error
-            }
-        }
-        #expect(ended.terminationStatus == .exited(0))
-        return ended.closureResult
-    }
-
-    func run(_ arguments: String...) async throws -> Outcome { try await run(arguments) }
-
-    func run(_ arguments: [String]) async throws -> Outcome {
-        let ended = try await Subprocess.run(
-            configuration(arguments), output: .string(limit: 65_536), error: .string(limit: 65_536))
-        return Outcome(
-            status: ended.terminationStatus, text: ended.standardOutput, complaint: ended.standardError)
     }
 }

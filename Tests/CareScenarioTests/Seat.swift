@@ -61,6 +61,7 @@ struct Server: Sendable {
 struct Seat: Sendable {
     var base: String
     var token: String?
+    var client = HTTPClient.shared
 
     struct Reply: Sendable {
         var status: Int
@@ -81,7 +82,7 @@ struct Seat: Sendable {
             }
         }
         for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let response = try await client.execute(request, timeout: .seconds(30))
         let bytes = try await response.body.collect(upTo: 10_000_000)
         return Reply(
             status: Int(response.status.code), headers: response.headers,
@@ -94,7 +95,7 @@ struct Seat: Sendable {
     func bytes(_ path: String, headers: [(String, String)] = []) async throws -> String {
         var request = HTTPClientRequest(url: base + path)
         request.headers.add(contentsOf: headers)
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let response = try await client.execute(request, timeout: .seconds(30))
         return String(buffer: try await response.body.collect(upTo: 10_000_000))
     }
 
@@ -118,7 +119,7 @@ struct Seat: Sendable {
             url: base + "/api/v1/cases/\(caseID)/\(view)" + (cursor.map { "?cursor=\($0)" } ?? ""))
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         if let lastEventID { request.headers.add(name: "Last-Event-ID", value: lastEventID) }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let response = try await client.execute(request, timeout: .seconds(30))
         var reader = EventReader(
             status: Int(response.status.code), headers: response.headers, chunks: response.body.makeAsyncIterator())
         return try await body(&reader)

@@ -47,7 +47,7 @@ struct `The settings` {
     @Test(arguments: [
         ("port", "x"), ("port", "-1"), ("port", "65536"), ("model", "gpt"), ("demo", "maybe"), ("host", "0.0.0.0"),
         ("openai.baseUrl", "ftp://x"), ("heartbeat.seconds", "0"), ("heartbeat.seconds", "31"), ("data", ""),
-        ("checkpoint.ms", "4000"), ("language", "fr"),
+        ("checkpoint.ms", "4000"), ("language", "fr"), ("store", "mysql"), ("postgres.url", "mysql://a/b"),
     ]) func `that are wrong are refused with a sentence that names them`(_ name: String, _ value: String) async throws {
         do {
             _ = try await read([name: value])

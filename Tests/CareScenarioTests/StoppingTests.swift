@@ -42,6 +42,23 @@ struct `An answer` {
         }
     }
 
+    /// Somebody who wanted an earlier attempt stopped, or an earlier answer of the case, and comes late.
+    @Test func `that nobody wants to stop is not ended by a wish for another one`() async throws {
+        let gate = Gate()
+        let model = ScriptedModel([.say("A whole "), .wait(gate), .say("answer."), .finish])
+        try await withServer(model: model) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let id = try await amina.open()
+            try await amina.stream(id) { stream in
+                _ = try await amina.ask("Go", key: "k", in: id, async: true)
+                _ = try await stream.until("reply.delta")
+                await server.assembly.orchestrator.silence(try #require(CaseID(rawValue: id)))
+                gate.open()
+                #expect(try await stream.until("reply.finished").words == "answer.")
+            }
+        }
+    }
+
     @Test func `stopped before its first word leaves no ghost, and can be retried`() async throws {
         let gate = Gate()
         let model = ScriptedModel([.wait(gate), .say("late"), .finish], [.say("Better."), .finish])

@@ -14,6 +14,18 @@ struct `The store on SQLite` {
         try await check(store)
     }
 
+    @Test(arguments: StoreContract.atOnce.map(\.name))
+    func `keeps the contract of two nodes`(_ name: String) async throws {
+        let check = try #require(StoreContract.atOnce.first { $0.name == name }?.check)
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appendingPathComponent("test.sqlite").path
+        let stores = try (1...2).map { _ in SQLStore(try SQLiteDatabase(path: path)) }
+        try await stores[0].migrate()
+        try await check(stores[0], stores[1])
+    }
+
     @Test(arguments: [
         ("SELECT $2 AS a, $1 AS b", "two", "one"), ("SELECT $1 AS a, $1 AS b", "one", "one"),
         ("SELECT $2 AS a, $2 AS b WHERE $1 = 'one'", "two", "two"),

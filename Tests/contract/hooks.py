@@ -80,9 +80,6 @@ def before_call(context, case, kwargs):
     if meta is None or meta.phase.name.value == "stateful":
         return  # links bring their own ids
     is_bad_at = meta.is_negative_at
-    if is_bad_at(ParameterLocation.QUERY) and case.headers and not is_bad_at(ParameterLocation.HEADER):
-        # Last-Event-ID wins over ?cursor=: a wrong cursor is refused only where it is read.
-        case.headers.pop("Last-Event-ID", None)
     if not belongs_to_the_real_half(case):
         return
     operation = case.operation.definition.raw["operationId"]

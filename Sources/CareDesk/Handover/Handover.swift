@@ -8,8 +8,8 @@ package import CareLog
 /// The AI never talks over a person: once `accept` has returned, and for every reader from the `handling` entry on, no
 /// word of it comes. And no word that was shown is taken back: the reply it silences ends with what readers have seen.
 ///
-/// 1. A newer lease number shuts the reply's writer out of the log. What the log has folded is now all that will ever
-///    have been shown.
+/// 1. A newer lease number shuts the reply's writer out of the log (`ShutOut`). What the log has folded is now all that will
+///    ever have been shown.
 /// 2. One transaction ends the reply with those words and changes the handling, in that order.
 /// 3. The log's fence moves with the `handling` entry, so a writer that wakes up late is refused there, and in the store.
 ///
@@ -20,22 +20,20 @@ package struct Handover: Sendable {
     static let tries = 8
 
     private let store: any CaseStore
-    private let log: any EventLog
     private let publisher: FactPublisher
     private let orchestrator: ReplyOrchestrator
     private let time: Timekeeper
-    private let report: @Sendable (String) -> Void
+    private let shutOut: ShutOut
 
     package init(
         store: any CaseStore, log: any EventLog, publisher: FactPublisher, orchestrator: ReplyOrchestrator,
         time: Timekeeper = .system, report: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.store = store
-        self.log = log
         self.publisher = publisher
         self.orchestrator = orchestrator
         self.time = time
-        self.report = report
+        shutOut = ShutOut(log: log, report: report)
     }
 
     /// Takes the case over for a coordinator. Again by the same one it changes nothing. `entry` stands in the audit trail
@@ -45,9 +43,10 @@ package struct Handover: Sendable {
     ) async throws -> HandlingOutcome {
         for attempt in 1...Self.tries {
             guard let fence = try await store.fenceOff(careCase.id) else { return .noSuchCase }
+            let shown = await shutOut(of: careCase.id, in: .patient(careCase.patientID), under: fence)
             let takeover = Takeover(
-                caseID: careCase.id, person: person, fencedOff: fence, shown: await shown(in: careCase, under: fence),
-                isLastTry: attempt == Self.tries, at: time.now(), audit: entry)
+                caseID: careCase.id, person: person, fencedOff: fence, shown: shown, isLastTry: attempt == Self.tries,
+                at: time.now(), audit: entry)
             let outcome = try await store.takeOver(takeover)
             if outcome == .raced { continue }
             if case .changed = outcome { orchestrator.hush(careCase.id) }
@@ -65,19 +64,6 @@ package struct Handover: Sendable {
         await publisher.publish(.patient(careCase.patientID))
         return outcome
     }
-
-    /// What readers have been shown of the running reply, and will be: its writer is shut out first. Nil when nothing
-    /// runs, or when the log does not answer; then the checkpoint has to do.
-    private func shown(in careCase: CareCase, under fence: Fence) async -> ReplyFold? {
-        do {
-            let topic = Topic.patient(careCase.patientID)
-            try await log.loadFence(fence, of: careCase.id, in: topic)
-            return try await log.reading(of: topic).running.first { $0.attempt.caseID == careCase.id }
-        } catch {
-            report("the log did not say what a silenced reply had shown: \(type(of: error))")
-            return nil
-        }
-    }
 }
 
 /// What the store is told when a person takes over.
@@ -86,8 +72,8 @@ package struct Takeover: Sendable {
     package var person: Person
     /// The fence under which the reply's words were cut off; a reply with a newer lease began after that.
     package var fencedOff: Fence
-    /// What readers have been shown of the reply that runs.
-    package var shown: ReplyFold?
+    /// What readers have been shown of what runs there.
+    package var shown: [ReplyFold]
     /// Also when a newer reply has begun: it ends with what its checkpoint holds.
     package var isLastTry: Bool
     package var at: Moment
@@ -95,7 +81,7 @@ package struct Takeover: Sendable {
     package var audit: AuditEntry?
 
     package init(
-        caseID: CaseID, person: Person, fencedOff: Fence, shown: ReplyFold? = nil, isLastTry: Bool = false, at: Moment,
+        caseID: CaseID, person: Person, fencedOff: Fence, shown: [ReplyFold] = [], isLastTry: Bool = false, at: Moment,
         audit: AuditEntry? = nil
     ) {
         self.caseID = caseID

@@ -62,6 +62,8 @@ package struct Intake: Sendable {
         let outcome = try await store.receive(draft)
         if case .stored = outcome, draft.silencesReplies { orchestrator.hush(caseID) }
         await publisher.publish(.patient(patient.id))
+        // After the answer that matters has gone out.
+        if case .stored = outcome, draft.silencesReplies { await orchestrator.silence(caseID) }
         switch outcome {
         case .stored(let message, let reply):
             if let reply { orchestrator.wake(reply) }

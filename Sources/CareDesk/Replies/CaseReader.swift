@@ -50,14 +50,25 @@ package struct CaseReader: Sendable {
         let follower = try await log.follow(
             .patient(reply.patientID), from: nil, view: StreamView(caseID: reply.caseID, part: .replies))
         // It may have ended before we followed.
-        guard let now = try await store.reply(reply.id), !now.state.isOver else { return }
+        guard try await isRunning(reply) else { return }
         while true {
             let items = await follower.next()
             if items.isEmpty { return }
-            for case .entry(let entry, _) in items {
-                if case .replyEnded(let attempt, _, _, _, _) = entry.event, attempt.replyID == reply.id { return }
+            for item in items {
+                switch item {
+                case .entry(let entry, _):
+                    if case .replyEnded(let attempt, _, _, _, _) = entry.event, attempt.replyID == reply.id { return }
+                case .reset:
+                    // Its end may have been among what the log has lost.
+                    guard try await isRunning(reply) else { return }
+                default: break
+                }
             }
         }
+    }
+
+    private func isRunning(_ reply: Reply) async throws -> Bool {
+        try await store.reply(reply.id).map { !$0.state.isOver } ?? false
     }
 }
 

@@ -8,7 +8,7 @@ import Synchronization
 ///                                       keeper: checkpoint and lease each second, hears `stop`
 ///
 /// A reply ends in the store first, then in the log; a writer that lost its lease or whose case was taken over is
-/// refused in both places. What a crash leaves, `interruptLapsed` finds.
+/// refused in both places. What a crash leaves, `interruptLapsed` finds, and ends it with what readers have been shown.
 package final class ReplyOrchestrator: Sendable {
     package struct Settings: Sendable {
         /// After this without renewal somebody else may mark the reply interrupted.
@@ -17,6 +17,8 @@ package final class ReplyOrchestrator: Sendable {
         package var checkpoint: Duration = .seconds(1)
         /// Words of this time go out together.
         package var coalescing: Duration = .milliseconds(30)
+        /// The same while the shared log is away.
+        package var coalescingAlone: Duration = .milliseconds(200)
         /// Replies running at once on this node; more stay queued.
         package var running = 256
         /// How often lapsed leases, forgotten queues and unpublished facts are looked for.
@@ -27,10 +29,17 @@ package final class ReplyOrchestrator: Sendable {
     }
 
     private struct Desk {
-        var inboxes: [ReplyID: TextInbox] = [:]
-        /// Which of them are of which case, known once they have started.
-        var cases: [ReplyID: CaseID] = [:]
+        var writing: [ReplyID: Writing] = [:]
+        /// Endings the store could not take; the sweep brings them again. At most as many as ran when it stopped
+        /// taking writes, because nothing starts before it takes them again.
+        var unsaved: [ReplyID: (started: StartedReply, ending: ReplyEnding)] = [:]
         var isDraining = false
+    }
+
+    private struct Writing {
+        let inbox: TextInbox
+        /// Known once it has started.
+        var attempt: ReplyAttempt?
     }
 
     private let store: any CaseStore
@@ -42,6 +51,7 @@ package final class ReplyOrchestrator: Sendable {
     private let time: Timekeeper
     private let settings: Settings
     private let report: @Sendable (String) -> Void
+    private let shutOut: ShutOut
     private let desk = Mutex(Desk())
     private let wanted: AsyncStream<ReplyID>
     private let wanting: AsyncStream<ReplyID>.Continuation
@@ -60,6 +70,7 @@ package final class ReplyOrchestrator: Sendable {
         self.time = time
         self.settings = settings
         self.report = report
+        shutOut = ShutOut(log: log, report: report)
         // A request that does not fit is not lost: the reply is queued in the store and the sweep starts it.
         (wanted, wanting) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1_024))
     }
@@ -78,16 +89,56 @@ package final class ReplyOrchestrator: Sendable {
 
     /// Stops a reply wherever it runs, before its first word too. What was said is kept.
     package func stop(_ id: ReplyID) async throws -> Reply? {
-        let reply = try await store.requestStop(id, at: time.now())
-        if let reply { await publisher.publish(.patient(reply.patientID)) }
-        desk.withLock { $0.inboxes[id] }?.close(.stopped)
+        guard let reply = try await store.requestStop(id, at: time.now()) else { return nil }
+        await publisher.publish(.patient(reply.patientID))
+        try await end(wanted: reply)
         return reply
     }
 
-    /// Stops what runs in a case at once; the store was told to want it, so other nodes follow at their next checkpoint.
+    /// Stops what this node writes in a case.
     package func hush(_ caseID: CaseID) {
-        let inboxes = desk.withLock { desk in desk.cases.filter { $0.value == caseID }.keys.map { desk.inboxes[$0] } }
-        for inbox in inboxes { inbox?.close(.stopped) }
+        let inboxes = desk.withLock { $0.writing.values.filter { $0.attempt?.caseID == caseID }.map(\.inbox) }
+        for inbox in inboxes { inbox.close(.stopped) }
+    }
+
+    /// Stops what the store has been told to want stopped in a case, by whatever node it is written. Where this fails, its writer
+    /// hears it at the next checkpoint.
+    package func silence(_ caseID: CaseID) async {
+        do {
+            if let reply = try await store.currentReply(of: caseID) { try await end(wanted: reply) }
+        } catch {
+            complain("a reply could not be silenced at once", error)
+        }
+    }
+
+    /// Ends the attempt that is wanted to stop, and no later one. One of another node, or of a node that is no more, not by asking
+    /// its writer, which would hear it at its next checkpoint only: its lease is taken, and it ends here. Its request to
+    /// the model it closes when it notices.
+    private func end(wanted reply: Reply) async throws {
+        guard reply.state == .running, reply.isStopWanted else { return }
+        let attempt = ReplyAttempt(caseID: reply.caseID, replyID: reply.id, number: reply.attempt)
+        if let mine = desk.withLock({ $0.writing[reply.id] }), mine.attempt == attempt {
+            return mine.inbox.close(.stopped)
+        }
+        // Who does not reach the log does not know what its writer has shown since the checkpoint, and cannot shut it out. The
+        // writer does, at its next one; or the sweep, if it is gone.
+        guard log.standing == .shared else { return }
+        if let taken = try await store.takeLease(of: reply.id, .stopWanted, until: time.now() + settings.lease) {
+            try await end(taken)
+        }
+    }
+
+    /// With what readers have been shown, which the log knows better than the checkpoint.
+    private func end(_ taken: StartedReply) async throws {
+        let wasShared = log.standing == .shared
+        let shown = await shutOut(of: taken.reply.caseID, in: taken.topic, under: taken.fence)
+        // It was lost meanwhile, so what is known of it may be old. The lease lapses again, and a node that reaches it goes first.
+        if wasShared, log.standing != .shared { return }
+        let reply = taken.reply.withWords(of: shown)
+        let ending =
+            reply.isStopWanted
+            ? ReplyEnding(of: reply, .stopped) : ReplyEnding(of: reply, .interrupted, code: "lease_lapsed")
+        if try await store.end(taken, ending, at: time.now()) { await publisher.publish(taken.topic) }
     }
 
     package func retry(_ id: ReplyID) async throws -> RetryOutcome {
@@ -103,11 +154,11 @@ package final class ReplyOrchestrator: Sendable {
     package func drain() async {
         desk.withLock { $0.isDraining = true }
         let until = time.now() + settings.drain
-        while time.now() < until, !desk.withLock({ $0.inboxes.isEmpty }) {
+        while time.now() < until, !desk.withLock({ $0.writing.isEmpty }) {
             try? await time.sleep(.milliseconds(50))
         }
-        for inbox in desk.withLock({ Array($0.inboxes.values) }) { inbox.close(.interrupted("restarting")) }
-        while !desk.withLock({ $0.inboxes.isEmpty }), !Task.isCancelled { try? await time.sleep(.milliseconds(10)) }
+        for inbox in desk.withLock({ $0.writing.values.map(\.inbox) }) { inbox.close(.interrupted("restarting")) }
+        while !desk.withLock({ $0.writing.isEmpty }), !Task.isCancelled { try? await time.sleep(.milliseconds(10)) }
         wanting.finish()
     }
 
@@ -119,7 +170,7 @@ package final class ReplyOrchestrator: Sendable {
         var more: ReplyID?
         do {
             if let started = try await store.start(id, lease: time.now() + settings.lease, at: time.now()) {
-                desk.withLock { $0.cases[id] = started.reply.caseID }
+                desk.withLock { $0.writing[id]?.attempt = started.attempt }
                 await publisher.publish(started.topic)
                 try await write(started, inbox)
                 more = try await store.currentReply(of: started.reply.caseID).flatMap {
@@ -128,31 +179,28 @@ package final class ReplyOrchestrator: Sendable {
             }
         } catch {
             // The lease lapses and the sweep marks it interrupted; what was said is in the checkpoint and the log.
-            report("a reply could not be written: \(type(of: error))")
+            complain("a reply could not be written", error)
         }
-        desk.withLock { desk in
-            desk.inboxes[id] = nil
-            desk.cases[id] = nil
-        }
+        desk.withLock { $0.writing[id] = nil }
         if let more { wake(more) }
     }
 
     private func admit(_ id: ReplyID, _ inbox: TextInbox) -> Bool {
         desk.withLock { desk in
-            guard !desk.isDraining, desk.inboxes[id] == nil, desk.inboxes.count < settings.running else {
+            guard !desk.isDraining, desk.writing[id] == nil, desk.writing.count < settings.running else {
                 return false
             }
-            desk.inboxes[id] = inbox
+            desk.writing[id] = Writing(inbox: inbox)
             return true
         }
     }
 
     private func write(_ started: StartedReply, _ inbox: TextInbox) async throws {
-        let begun = try await append(.replyStarted(started.attempt, sequence: started.sequence), started)
+        let said = Said(author: answering.model.author)
+        let begun = try await append(.replyStarted(started.attempt, sequence: started.sequence), started, said)
         guard begun != .fenced, begun != .unknownFence else { return }
         let streams = try await flags.value(of: .enableResponseStreaming)
         let prompt = try await prompt(for: started)
-        let said = Said(author: answering.model.author)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 let end = await self.answering.answer(prompt) { await inbox.put($0.withoutNUL()) }
@@ -164,12 +212,12 @@ package final class ReplyOrchestrator: Sendable {
                 }
             }
             group.addTask { await self.keep(started, said, inbox) }
-            while let text = await inbox.next(pause: settings.coalescing, time: time) {
+            while let text = await inbox.next(pause: coalescing, time: time) {
                 do {
                     try await self.say(text, of: started, said, visibly: streams, inbox)
                 } catch {
                     // The log does not take words now. They are in `said`, so the message will have them all.
-                    report("a delta could not be appended: \(type(of: error))")
+                    complain("a delta could not be appended", error)
                 }
                 if Task.isCancelled { inbox.close(.interrupted("restarting")) }
             }
@@ -180,20 +228,25 @@ package final class ReplyOrchestrator: Sendable {
         await end(started, said.reply(inbox.ending ?? .interrupted("restarting")))
     }
 
+    /// Alone each delta costs a write of the store, so more words go out together.
+    private var coalescing: Duration {
+        log.standing == .shared ? settings.coalescing : max(settings.coalescing, settings.coalescingAlone)
+    }
+
     private func say(
         _ text: String, of started: StartedReply, _ said: Said, visibly: Bool, _ inbox: TextInbox
     ) async throws {
         let n = said.add(text)
         guard visibly else { return }
-        var outcome = try await append(.replyDelta(started.attempt, n: n, text: text), started)
+        var outcome = try await append(.replyDelta(started.attempt, n: n, text: text), started, said)
         if case .behind = outcome {
             let (through, text) = said.soFar
             let all = ReplyFold(attempt: started.attempt, sequence: started.sequence, through: through, text: text)
-            outcome = try await append(.replySnapshot(all), started)
+            outcome = try await append(.replySnapshot(all), started, said)
         }
         switch outcome {
-        case .appended, .duplicate, .behind: break
-        case .fenced, .unknownFence: inbox.close(.lost)
+        case .appended, .alone, .duplicate, .behind: break
+        case .fenced, .unknownFence, .unvouched: inbox.close(.lost)
         }
     }
 
@@ -202,10 +255,7 @@ package final class ReplyOrchestrator: Sendable {
         while inbox.ending == nil {
             do {
                 try await time.sleep(settings.checkpoint)
-                let (through, text) = said.soFar
-                switch try await store.checkpoint(
-                    started, through: through, text: text, lease: time.now() + settings.lease)
-                {
+                switch try await keep(started, said) {
                 case .kept: break
                 case .stopWanted: inbox.close(.stopped)
                 case .lost: inbox.close(.lost)
@@ -213,20 +263,36 @@ package final class ReplyOrchestrator: Sendable {
             } catch is CancellationError {
                 return
             } catch {
-                report("a checkpoint failed: \(type(of: error))")
+                complain("a checkpoint failed", error)
             }
         }
     }
 
     /// `fenced` and `unknownFence`: the reply is no longer ours to write.
-    private func append(_ event: CareEvent, _ started: StartedReply) async throws -> AppendOutcome {
-        let draft = Draft.reply(event, under: started.fence)
-        let outcome = try await log.append(draft, to: started.topic)
-        guard outcome == .unknownFence, let fence = try await store.fence(of: started.reply.caseID) else {
-            return outcome
+    private func append(_ event: CareEvent, _ started: StartedReply, _ said: Said) async throws -> AppendOutcome {
+        var draft = Draft.reply(event, under: started.fence)
+        // Both questions twice, because the shared log may be lost or found in between.
+        for _ in 0..<4 {
+            let outcome = try await log.append(draft, to: started.topic)
+            switch outcome {
+            case .unvouched:
+                // The log cannot know whether somebody took over on another node, but the store does; and words that it has
+                // kept before anybody was shown them are taken back by no takeover.
+                guard try await keep(started, said) != .lost else { return .fenced }
+                draft = .reply(event, under: started.fence, isVouched: true)
+            case .unknownFence:
+                guard let fence = try await store.fence(of: started.reply.caseID) else { return outcome }
+                try await log.loadFence(fence, of: started.reply.caseID, in: started.topic)
+            case .appended, .alone, .duplicate, .behind, .fenced: return outcome
+            }
         }
-        try await log.loadFence(fence, of: started.reply.caseID, in: started.topic)
-        return try await log.append(draft, to: started.topic)
+        return .unknownFence
+    }
+
+    /// Keeps what has been said and renews the lease.
+    private func keep(_ started: StartedReply, _ said: Said) async throws -> Kept {
+        let (through, text) = said.soFar
+        return try await store.checkpoint(started, through: through, text: text, lease: time.now() + settings.lease)
     }
 
     private func prompt(for started: StartedReply) async throws -> Prompt {
@@ -244,23 +310,76 @@ package final class ReplyOrchestrator: Sendable {
         await Task {
             do {
                 if try await store.end(started, ending, at: time.now()) { await publisher.publish(started.topic) }
+            } catch is StoreUnavailable {
+                desk.withLock { $0.unsaved[started.reply.id] = (started, ending) }
             } catch {
-                report("a reply could not be ended: \(type(of: error))")
+                complain("a reply could not be ended", error)
             }
         }.value
     }
 
-    // MARK: What others left lying
+    /// That the store is unavailable it says itself, once; every running reply saying so again would flood the log.
+    private func complain(_ what: String, _ error: any Error) {
+        if error is StoreUnavailable { return }
+        report("\(what): \(type(of: error))")
+    }
+
+    // MARK: What was left lying
+
+    private func saveEndings() async throws {
+        for (id, unsaved) in desk.withLock({ $0.unsaved }) {
+            do {
+                if try await store.end(unsaved.started, unsaved.ending, at: time.now()) {
+                    await publisher.publish(unsaved.started.topic)
+                }
+            } catch let error as StoreUnavailable {
+                throw error
+            } catch {
+                complain("a reply could not be ended later either", error)
+            }
+            desk.withLock { $0.unsaved[id] = nil }
+        }
+    }
+
+    /// Before it a lease is over. Nodes that reach the shared log go first, for it has more than the checkpoint.
+    private var lapsed: Moment { time.now() + (log.standing == .shared ? .zero : .zero - settings.lease) }
+
+    /// False when the store answered so late that a writer's renewal may have waited for it as long.
+    private func interruptLapsed() async throws -> Bool {
+        let asked = time.now()
+        let lapsedReplies = try await store.lapsed(before: lapsed, limit: settings.running)
+        guard time.now() - asked < settings.lease - settings.checkpoint else { return false }
+        // Of our own the keeper knows more; one that has lost its lease is gone from here in a moment.
+        for id in lapsedReplies where desk.withLock({ $0.writing[id] == nil }) {
+            do {
+                let until = time.now() + settings.lease
+                if let taken = try await store.takeLease(of: id, .lapsed(before: lapsed), until: until) {
+                    try await end(taken)
+                }
+            } catch let error where error is StoreUnavailable || error is CancellationError {
+                throw error
+            } catch {
+                complain("a reply whose lease has lapsed could not be ended", error)
+            }
+        }
+        return true
+    }
 
     private func sweeps() async {
+        // While the store was away nobody could renew a lease, so until then none counts as lapsed. Twice a lease, because a
+        // writer may find out later than we do that it is back.
+        var renewed = time.now()
         while !Task.isCancelled {
             do {
-                for topic in try await store.interruptLapsed(at: time.now()) { await publisher.publish(topic) }
+                // First: they hold more words than the checkpoint does.
+                try await saveEndings()
+                if time.now() >= renewed, try await !interruptLapsed() { renewed = time.now() + settings.lease * 2 }
                 for id in try await store.startable(limit: settings.running) { wake(id) }
             } catch is CancellationError {
                 return
             } catch {
-                report("the sweep failed: \(type(of: error))")
+                if error is StoreUnavailable { renewed = time.now() + settings.lease * 2 }
+                complain("the sweep failed", error)
             }
             await publisher.sweep(olderThan: time.now() + .seconds(-1))
             try? await time.sleep(settings.sweep)

@@ -5,9 +5,13 @@ package import CareLog
 ///
 /// Guarantees:
 /// - Every verb is one transaction. What it committed is durable before it returns (SQLite `synchronous=FULL`).
+///   Verbs may be called at once, from any number of nodes; each decides by what stands when it has its locks.
 /// - Facts are committed with outbox rows that carry the topic's next dense fact number, given under the patient's
 ///   lock, so the order of facts is the store's, whoever appends them to the log.
 /// - Verbs that end or move a reply check takeover and lease in their own transaction: a zombie changes nothing.
+/// - A verb that cannot be done now, because the disk is full for instance, throws `StoreUnavailable` and has written
+///   nothing; with the reason `outcomeUnknown` it may have, and calling it again does no harm.
+/// - A verb whose task is cancelled throws `CancellationError` and has written nothing, or returns.
 /// - No verb waits for anything but the database; none is called while a stream or a model is being awaited.
 package protocol CaseStore: Sendable {
     /// Opens a case with a first message. The same patient and `clientCaseID` again returns the case that is there.
@@ -37,10 +41,16 @@ package protocol CaseStore: Sendable {
     /// Asks whoever writes it to stop; one that is only queued is stopped here.
     func requestStop(_ id: ReplyID, at now: Moment) async throws -> Reply?
     func retry(_ id: ReplyID, at now: Moment) async throws -> RetryOutcome
-    /// Marks running replies whose lease has lapsed as interrupted, keeping their checkpoints. Says whose topics changed.
-    func interruptLapsed(at now: Moment) async throws -> [Topic]
+    /// Running replies whose leases were over before a moment, oldest first.
+    func lapsed(before moment: Moment, limit: Int) async throws -> [ReplyID]
+    /// Takes the lease of a running reply from its writer, which is refused from now on: its checkpoints and its ending here,
+    /// its words by the log that is told the new fence. What comes back is as its writer kept it last. `nil` when the reply
+    /// does not run, or when the claim does not hold at that moment.
+    func takeLease(of id: ReplyID, _ claim: LeaseClaim, until: Moment) async throws -> StartedReply?
     /// Queued replies that could start.
     func startable(limit: Int) async throws -> [ReplyID]
+    /// Replies that run anywhere, as their checkpoints have them, each under the fence of its writer.
+    func runningReplies(limit: Int) async throws -> [StartedReply]
 
     /// Gives the case a newer lease number, which shuts the writer of a running reply out of the log that is told it.
     func fenceOff(_ caseID: CaseID) async throws -> Fence?
@@ -52,19 +62,32 @@ package protocol CaseStore: Sendable {
     /// What the log must know to let a case's writer in.
     func fence(of caseID: CaseID) async throws -> Fence?
 
-    /// Facts not yet known to be in the log, oldest first. Of one topic, or those older than a moment of any.
-    func pendingFacts(of topic: Topic, limit: Int) async throws -> [PendingFact]
+    /// Facts not yet known to be in the log, oldest first, beyond a number.
+    func pendingFacts(of topic: Topic, after number: Int, limit: Int) async throws -> [PendingFact]
     func topicsWithFacts(olderThan moment: Moment, limit: Int) async throws -> [Topic]
-    /// The facts up to this number are in the log.
+    /// The facts up to this number are in the log. They are kept for `recentFacts` until they are purged.
     func settle(_ topic: Topic, through number: Int) async throws
+    /// Facts committed since a moment, in the log or not, for who cannot read the log: the first `limit`, each topic's in
+    /// its order. The moment is that of the node which committed, before it did, so one looks back further than
+    /// one has read, and knows by their numbers what one has.
+    func recentFacts(since moment: Moment, limit: Int) async throws -> [(Topic, PendingFact)]
+    /// Forgets facts that were settled before a moment.
+    func purgeSettledFacts(olderThan moment: Moment) async throws
 
     func person(_ id: PersonID) async throws -> Person?
     func people() async throws -> [Person]
     func save(_ person: Person) async throws
     /// One small value kept for the whole installation: keys, marks. `make` runs only if there is none.
     func secret(_ name: String, make: @Sendable () throws -> String) async throws -> String
-    /// `true` when it can be read.
-    func isHealthy() async -> Bool
+    /// What it can do now, within seconds. Asked often, it tries a write at most once in a second.
+    func health() async -> StoreHealth
+}
+
+extension CaseStore {
+    /// The oldest facts not yet known to be in the log.
+    package func pendingFacts(of topic: Topic, limit: Int) async throws -> [PendingFact] {
+        try await pendingFacts(of: topic, after: 0, limit: limit)
+    }
 }
 
 package struct CaseDraft: Sendable {
@@ -150,7 +173,7 @@ package enum Received: Sendable, Equatable {
     case noSuchCase
 }
 
-/// A reply whose lease this process holds.
+/// A reply that runs, and the lease under which its writer may write.
 package struct StartedReply: Sendable, Equatable {
     package var reply: Reply
     package var fence: Fence
@@ -166,6 +189,14 @@ package struct StartedReply: Sendable, Equatable {
         ReplyAttempt(caseID: reply.caseID, replyID: reply.id, number: reply.attempt)
     }
     package var topic: Topic { .patient(reply.patientID) }
+}
+
+/// Why somebody may end a reply that another one writes.
+package enum LeaseClaim: Sendable {
+    /// Its writer has not renewed the lease.
+    case lapsed(before: Moment)
+    /// Its writer was asked to stop this attempt. A retry takes the wish back, so one that comes late ends nothing.
+    case stopWanted
 }
 
 package enum Kept: Sendable, Equatable {
@@ -190,6 +221,11 @@ package struct ReplyEnding: Sendable, Equatable {
         self.through = through
         self.author = author
         self.code = code
+    }
+
+    /// By somebody who does not know who answered, with the words that the reply has.
+    package init(of reply: Reply, _ state: Reply.State, code: String? = nil) {
+        self.init(state: state, text: reply.text, through: reply.through, author: nil, code: code)
     }
 }
 

@@ -28,6 +28,8 @@ package struct ClientPicture: Sendable {
     package private(set) var handling = Handling()
     package private(set) var messages: [MessageID: Message] = [:]
     private var replies: [ReplyID: Words] = [:]
+    /// Attempts that a snapshot knew to be over: what is still told of them is old.
+    private var past: [ReplyID: Int] = [:]
     /// A rule said "fetch the snapshot".
     package private(set) var needsSnapshot = true
 
@@ -37,8 +39,11 @@ package struct ClientPicture: Sendable {
         needsSnapshot = false
         about(snapshot.careCase)
         for message in snapshot.messages { keep(message) }
-        // What was believed to run and is not told of is over.
-        replies = replies.filter { $0.value.isOver || $0.key == snapshot.reply?.id }
+        // What was believed to run and is not told of is over; a stream that is behind the snapshot still tells its words.
+        for (id, words) in replies where !words.isOver && id != snapshot.reply?.id {
+            replies[id] = nil
+            past[id] = words.attempt
+        }
         guard let reply = snapshot.reply, reply.state != .queued, !isSettled(reply.id, reply.attempt),
             let sequence = reply.sequence
         else { return }
@@ -118,7 +123,7 @@ package struct ClientPicture: Sendable {
     }
 
     private func isSettled(_ id: ReplyID, _ attempt: Int) -> Bool {
-        MessageID(rawValue: id.rawValue).map { (messages[$0]?.version ?? 0) >= attempt } ?? false
+        max(MessageID(rawValue: id.rawValue).flatMap { messages[$0]?.version } ?? 0, past[id] ?? 0) >= attempt
     }
 
     /// What the person sees, to be compared: two ways to the same place must show the same.

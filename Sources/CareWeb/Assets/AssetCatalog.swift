@@ -55,7 +55,7 @@ package struct AssetCatalog: Sendable {
     private static func asset(_ data: Data, type: String, isScript: Bool) throws -> Asset {
         let bytes =
             isScript
-            ? ByteBuffer(string: Compression.withoutComments(String(decoding: data, as: UTF8.self)))
+            ? ByteBuffer(string: Compression.stripped(String(decoding: data, as: UTF8.self)))
             : ByteBuffer(bytes: data)
         let gzip = try Compression.gzip(bytes)
         return Asset(type: type, bytes: bytes, gzip: gzip.readableBytes < bytes.readableBytes ? gzip : nil)

@@ -40,10 +40,10 @@ enum Compression {
         return any
     }
 
-    /// A script without the lines that are comments and nothing else. Lines keep their numbers, so that an error in a
-    /// browser names the line of the source. By line, not by grammar: no string or template of ours holds a line that
-    /// begins like a comment, which a test of the front end checks.
-    static func withoutComments(_ script: String) -> String {
+    /// A script without indentation and without the lines that are comments and nothing else. Lines keep their numbers,
+    /// so that an error in a browser names the line of the source. By line, not by grammar: no string or template of ours
+    /// runs over the end of a line, which a test of the front end checks.
+    static func stripped(_ script: String) -> String {
         var isInside = false
         return script.split(separator: "\n", omittingEmptySubsequences: false).map { line -> Substring in
             let text = line.drop { $0 == " " || $0 == "\t" }
@@ -52,13 +52,13 @@ enum Compression {
                 return ""
             }
             if text.hasPrefix("//") { return "" }
-            guard text.hasPrefix("/*") else { return line }
+            guard text.hasPrefix("/*") else { return text }
             guard let end = text.range(of: "*/") else {
                 isInside = true
                 return ""
             }
             // `/** @type {X} */ (value)` goes on with code.
-            return text[end.upperBound...].allSatisfy(\.isWhitespace) ? "" : line
+            return text[end.upperBound...].allSatisfy(\.isWhitespace) ? "" : text
         }.joined(separator: "\n")
     }
 }

@@ -30,7 +30,9 @@ struct IdentityMiddleware: RouterMiddleware {
         }
         if let tickets, let ticket = request.uri.queryParameters["ticket"] {
             let caseID = context.parameters.get("case").flatMap { CaseID(rawValue: $0) }
-            guard let caller = tickets.redeem(String(ticket), for: caseID) else { throw Problem.ticketInvalid }
+            guard let caller = try await tickets.redeem(String(ticket), for: caseID) else {
+                throw Problem.ticketInvalid
+            }
             return caller
         }
         let cookies = cookie.tokens(in: request.headers)

@@ -1,4 +1,6 @@
+package import CareDesk
 package import CareDomain
+import Crypto
 import Foundation
 import HTTPTypes
 import Synchronization
@@ -74,27 +76,50 @@ package struct TicketBook: Sendable {
     var size: Int { made.count + perPerson.count + unused.count }
 }
 
-/// The book of this node.
+/// The book of this node, which bounds what it makes; and with a shelf, which several nodes share, the place where the
+/// tickets themselves lie.
 package final class StreamTickets: Sendable {
     private let book: Mutex<TicketBook>
+    private let shelf: (any TicketShelf)?
     private let now: @Sendable () -> Moment
 
-    package init(settings: TicketBook.Settings = .init(), now: @escaping @Sendable () -> Moment = { .now }) {
+    package init(
+        settings: TicketBook.Settings = .init(), shelf: (any TicketShelf)? = nil,
+        now: @escaping @Sendable () -> Moment = { .now }
+    ) {
         book = Mutex(TicketBook(settings: settings))
+        self.shelf = shelf
         self.now = now
     }
 
-    func issue(to caller: Caller, for caseID: CaseID?) throws(Problem) -> (ticket: String, until: Moment) {
+    func issue(to caller: Caller, for caseID: CaseID?) async throws -> (ticket: String, until: Moment) {
         let text = Self.random()
         let now = now()
         let until: Result<Moment, Problem> = book.withLock { book in
             Result { () throws(Problem) in try book.issue(text, to: caller, for: caseID, at: now) }
         }
-        return (text, try until.get())
+        let ticket = KeptTicket(
+            digest: Self.digest(of: text), person: caller.person, session: caller.session,
+            impersonator: caller.impersonator, expiresAt: caller.expiresAt, caseID: caseID, until: try until.get())
+        try await shelf?.keep(ticket, at: now)
+        return (text, ticket.until)
     }
 
-    func redeem(_ text: String, for caseID: CaseID?) -> Caller? {
-        book.withLock { $0.redeem(text, for: caseID, at: now()) }
+    /// Whose ticket it is, once, on whichever node; nil when it was used, is too old or is for another case.
+    func redeem(_ text: String, for caseID: CaseID?) async throws -> Caller? {
+        guard let shelf else { return book.withLock { $0.redeem(text, for: caseID, at: now()) } }
+        guard let kept = try await shelf.takeTicket(Self.digest(of: text)), now() < kept.until,
+            kept.caseID == nil || kept.caseID == caseID
+        else { return nil }
+        return Caller(
+            person: kept.person, expiresAt: kept.expiresAt, session: kept.session, impersonator: kept.impersonator)
+    }
+
+    private static func digest(of text: String) -> String {
+        SHA256.hash(data: Data(text.utf8)).map { byte in
+            let hex = String(byte, radix: 16)
+            return byte < 16 ? "0" + hex : hex
+        }.joined()
     }
 
     /// 256 bits of chance in the URL alphabet.

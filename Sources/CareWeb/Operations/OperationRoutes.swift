@@ -67,12 +67,16 @@ struct OperationRoutes {
     }
 
     func ready(_ request: Request, _ context: CareContext) async throws -> Response {
-        let storeAnswers = await store.isHealthy()
+        let storeHealth = await store.health()
         let logAnswers = (try? await log.reading(of: .desk)) != nil
-        let isUp = storeAnswers && !board.isClosing
-        let status = isUp ? (logAnswers ? "ready" : "degraded") : "unavailable"
+        // A store that takes no writes is degraded, not unavailable: taken out of rotation, nobody could read either.
+        let isUp = storeHealth != .unavailable && !board.isClosing
+        // Alone this node answers and tells its own readers; what others say comes late, from the store.
+        let isShared = log.standing == .shared
+        let isWhole = storeHealth == .ok && logAnswers && isShared
+        let status = isUp ? (isWhole ? "ready" : "degraded") : "unavailable"
         let checks = [
-            "store": storeAnswers ? "ok" : "unavailable", "log": logAnswers ? "ok" : "unavailable",
+            "store": storeHealth.rawValue, "log": logAnswers ? (isShared ? "ok" : "alone") : "unavailable",
             "model": about.model.rawValue,
         ]
         return try JSON.response(

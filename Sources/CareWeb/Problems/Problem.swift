@@ -46,7 +46,8 @@ package struct Problem: Error, Sendable, Equatable {
     static let shuttingDown = Problem(
         .serviceUnavailable, "shutting_down", "This node is restarting; try again in a moment.", retryAfter: 1)
     static let storeUnavailable = Problem(
-        .serviceUnavailable, "store_unavailable", "The store does not answer now; nothing was lost. Try again.",
+        .serviceUnavailable, "store_unavailable",
+        "This cannot be stored or looked up now, and nothing of it was. Send the same again in a moment.",
         retryAfter: 2)
 
     static let tooManyConnections = Problem(

@@ -1,3 +1,4 @@
+import CareDesk
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -24,6 +25,9 @@ struct ProblemMiddleware: RouterMiddleware {
             response = Problem(error.status, "bad_request", error.status.reasonPhrase).response()
         } catch is HTTPParserError {
             response = Problem.malformedRequest.response()
+        } catch is StoreUnavailable {
+            // Not logged here: the store says once that it began and once that it is over.
+            response = Problem.storeUnavailable.response()
         } catch is CancellationError {
             response = Problem.shuttingDown.response()
         } catch {

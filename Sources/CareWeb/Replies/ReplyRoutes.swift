@@ -64,7 +64,8 @@ struct ReplyRoutes {
     func stop(_ request: Request, _ context: CareContext) async throws -> Response {
         let reply = try await ownReply(context)
         _ = try await orchestrator.stop(reply.id)
-        // The writer ends it in a moment; on a node that died the sweep does, when the lease lapses.
+        // It ends in a moment; while the shared log is away a writer elsewhere hears of it at its next checkpoint, and if it is no
+        // more the sweep ends it when its lease has lapsed.
         try await wait(for: reply, atMost: .seconds(8))
         return try JSON.response(Stopped(reply: try await state(of: reply.id)))
     }

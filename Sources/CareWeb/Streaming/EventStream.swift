@@ -48,6 +48,7 @@ struct EventStream: Sendable {
             frame("reset", at: position, json, &buffer)
         case .heartbeat(nil): buffer.writeStaticString(Self.heartbeat)
         case .heartbeat(let position): frame("heartbeat", at: position, #"{"type":"heartbeat"}"#, &buffer)
+        case .signal(let signal): frame(signal.kind.rawValue, at: nil, signal.json, &buffer)
         case .parting(.authExpired):
             frame("auth_expired", at: nil, #"{"type":"auth_expired","case_id":"\#(caseID)"}"#, &buffer)
         case .parting(let parting):

@@ -26,8 +26,9 @@ struct StreamRoutes {
             throw Problem(.badRequest, "invalid_field", "A stream is asked for without a body.", field: "body")
         }
         let (caller, careCase) = try context.visit()
+        let cursor = try position(request.uri.queryParameters["cursor"].map(String.init))
         // The header wins: a browser's own reconnect repeats the old URL with the old ?cursor=.
-        let from = try position(request.headers[.lastEventID] ?? request.uri.queryParameters["cursor"].map(String.init))
+        let from = try request.headers[.lastEventID].map(position) ?? cursor
         let follower = try await log.follow(
             .patient(careCase.patientID), from: from,
             view: StreamView(caseID: careCase.id, part: part, audience: caller.audience))

@@ -26,7 +26,7 @@ struct TicketRoutes {
             guard let id = CaseID(rawValue: $0) else { throw JSON.invalid(field: "case_id", "is not an id") }
             return id
         }
-        let (ticket, until) = try tickets.issue(to: caller, for: caseID)
+        let (ticket, until) = try await tickets.issue(to: caller, for: caseID)
         return try JSON.response(Made(ticket: ticket, expiresAt: until), status: .created)
     }
 }

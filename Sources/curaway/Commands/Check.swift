@@ -4,6 +4,7 @@ import CareDesk
 import CareDomain
 import CareGateways
 import CareLog
+import CareRedis
 import CareStore
 import CareWeb
 import Synchronization
@@ -11,7 +12,8 @@ import Synchronization
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say what is configured and what answers.",
-        discussion: "Exit code 0 when store, log and model answer, 1 otherwise. Asks the model for one short answer.")
+        discussion: "Exit code 0 when store, log and model answer, 1 otherwise. Asks the model for one short answer.",
+        subcommands: [CheckRedis.self])
 
     @OptionGroup var place: PlaceOptions
     @Option(help: "Who answers: guide, anthropic or openai.") var model: String?
@@ -27,13 +29,23 @@ struct Check: AsyncParsableCommand {
         }
         do {
             let store = try await Assembly.openStore(settings)
-            let answers = await store.isHealthy()
-            say("store", answers, "SQLite at \(settings.databasePath)")
+            let health = await store.health()
+            let why = health == .ok ? "" : ": \(health.rawValue)"
+            say("store", health == .ok, "\(settings.store)\(why)")
         } catch {
-            say("store", false, "SQLite at \(settings.databasePath): \(type(of: error))")
+            let why = explanation(of: error)?.sentence ?? "\(type(of: error))"
+            say("store", false, "\(settings.store): \(why)")
         }
-        let log = MemoryEventLog()
-        say("log  ", (try? await log.reading(of: .desk)) != nil, "in this process")
+        if let shared = settings.sharedLog {
+            do {
+                let greeting = try await RedisEventLog.greeting(shared.redis)
+                say("log  ", true, "Redis at \(shared.redis.address), \(greeting)")
+            } catch {
+                say("log  ", false, "Redis at \(shared.redis.address): \(error)")
+            }
+        } else {
+            say("log  ", true, "in this process")
+        }
         let client = HTTPClient(eventLoopGroupProvider: .singleton)
         let (works, detail) = try await answer(settings, client)
         say("model", works, detail)

@@ -22,8 +22,14 @@ struct Serve: AsyncParsableCommand {
         let settings = try await readSettings(options, file: place.settings)
         var logger = Logger(label: "curaway")
         logger.logLevel = settings.logLevel
-        let assembly = try await orExplained { try await Assembly.make(settings, logger: logger) }
-        if settings.demonstration { try await Demonstration(assembly: assembly).prepare() }
+        // A write beyond a limit on file sizes (`ulimit -f`, LimitFSIZE of systemd) must be an error of that write, which
+        // the store answers for. The signal's default would end the whole server.
+        signal(SIGXFSZ, SIG_IGN)
+        let assembly = try await orExplained {
+            let assembly = try await Assembly.make(settings, logger: logger)
+            if settings.demonstration { try await Demonstration(assembly: assembly).prepare() }
+            return assembly
+        }
         try await assembly.serve { port in
             let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
             print("Curaway \(Curaway.version) listens on http://\(host):\(port)/ (model: \(settings.model.rawValue))")
@@ -38,12 +44,13 @@ func readSettings(_ options: [String: String], file: String?) async throws -> Se
     try await orExplained { try await Settings.read(options: options, file: file) }
 }
 
-/// What a wrong setting prevents, or a sentence and exit code 78 (EX_CONFIG of sysexits.h).
+/// What a wrong setting or an unusable data folder prevents, or a sentence and an exit code of sysexits.h.
 func orExplained<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
     do {
         return try await body()
-    } catch let error as SettingError {
-        FileHandle.standardError.write(Data("curaway: \(error)\n".utf8))
-        throw ExitCode(78)
+    } catch {
+        guard let (sentence, code) = explanation(of: error) else { throw error }
+        FileHandle.standardError.write(Data("curaway: \(sentence)\n".utf8))
+        throw ExitCode(code)
     }
 }
