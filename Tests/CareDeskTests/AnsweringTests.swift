@@ -6,7 +6,7 @@ import Testing
 @testable import CareDesk
 
 /// Who answers, and after what wait, on a clock that only the test moves.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `Getting an answer` {
     private let clock = ManualClock()
     private let heard = Heard()

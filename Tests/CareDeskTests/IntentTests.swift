@@ -47,7 +47,8 @@ struct `What a patient asks for besides an answer` {
         for piece in pieces {
             let text = String(repeating: piece, count: 200_000 / piece.unicodeScalars.count)
             let time = clock.measure { _ = intent.of(text) }
-            #expect(time < .seconds(2), "\(piece.debugDescription) took \(time)")
+            // Not how fast it is, which benchmarks say: work that grows with the square of the text takes far longer.
+            #expect(time < .seconds(60), "\(piece.debugDescription) took \(time)")
         }
     }
 

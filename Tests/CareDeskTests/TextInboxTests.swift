@@ -4,7 +4,7 @@ import Testing
 @testable import CareDesk
 
 /// Between model and log, on a clock that only the test moves.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `A text inbox` {
     private let clock = ManualClock()
     private let inbox = TextInbox()

@@ -13,7 +13,7 @@ import Testing
     import Foundation
 #endif
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `A request to a model` {
     private func recorded(
         _ model: @Sendable @escaping (String, HTTPClient) -> any LanguageModel, _ prompt: Prompt = .greeting

@@ -10,7 +10,7 @@ import Testing
 @testable import curaway
 
 /// The table of rights against the real server: every route and every stream of the map, for every asker.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `Access over real sockets` {
     @Test(arguments: Asker.allCases)
     func `every route answers as the table says`(_ asker: Asker) async throws {

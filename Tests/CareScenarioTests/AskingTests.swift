@@ -11,7 +11,7 @@ import Testing
 
 @testable import curaway
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `A patient who asks` {
     @Test func `gets the whole answer from the POST and the same words, once, from the stream`() async throws {
         let model = ScriptedModel([.say("You would "), .say("stay "), .say("five nights."), .finish])

@@ -10,7 +10,7 @@ import Testing
 @testable import curaway
 
 /// What staff do with patients' data leaves a row each, over every route and stream that is about a case.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `The audit trail of a server` {
     @Test func `has a row for whatever staff ask of a case, and none for a patient's own`() async throws {
         try await withPlace { place, map in

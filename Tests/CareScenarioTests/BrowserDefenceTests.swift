@@ -5,7 +5,7 @@ import NIOHTTP1
 import Testing
 
 /// What keeps one page from using another's rights: headers, the origin of what a cookie authorises, the name in `Host`.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `A foreign page` {
     @Test func `finds the same defences on every answer, and no word of CORS`() async throws {
         try await withServer(model: ScriptedModel([.say("Yes."), .finish])) { server in

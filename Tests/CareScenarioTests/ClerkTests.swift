@@ -15,7 +15,7 @@ import Testing
 @testable import curaway
 
 /// The whole server with Clerk tokens, signed by keys it fetches from a Clerk instance on loopback.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `With Clerk` {
     private func withClerk(
         _ options: [String: String] = [:], model: (any LanguageModel)? = nil,
@@ -337,7 +337,7 @@ struct `With Clerk` {
     }
 
     @Test func `a Clerk that takes the request and says nothing is given up`() async throws {
-        try await withKeys(timeout: .seconds(1)) { clerk, _, keys, _ in
+        try await withKeys(timeout: .seconds(5)) { clerk, _, keys, _ in
             clerk.become(.silent)
             #expect(await !keys.warm())
             clerk.become(.well)

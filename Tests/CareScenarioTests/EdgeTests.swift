@@ -11,7 +11,7 @@ import Testing
 
 @testable import curaway
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `The edge` {
     @Test func `shows nobody another patient's case, by any verb`() async throws {
         try await withServer(model: ScriptedModel([.say("secret"), .finish])) { server in

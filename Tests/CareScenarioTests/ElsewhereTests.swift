@@ -8,7 +8,7 @@
 
     /// Amina asks on one node and stops on the other one, which does not write her answer. Its writer looks into the store each
     /// ten seconds only, so it is not its checkpoint that hears of it.
-    @Suite(.timeLimit(.minutes(2)))
+    @Suite(.timeLimit(.minutes(6)))
     struct `An answer that another node writes` {
         private static let options = ["coalesce.ms": "0", "lease.ms": "60000", "checkpoint.ms": "10000"]
 

@@ -9,7 +9,7 @@ import Testing
 @testable import curaway
 
 /// An authorisation that ends in the middle of an answer, over real sockets, with Clerk's short tokens.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `When an authorisation ends in mid-answer` {
     private static let first = ["Two ", "nights, "]
     private static let rest = ["then ", "a week ", "nearby."]

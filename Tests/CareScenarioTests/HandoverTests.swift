@@ -8,7 +8,7 @@ import Testing
 
 @testable import curaway
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `A person` {
     @Test func `takes over in the middle of an answer: its words stay, no more come, and the model is let go`()
         async throws
@@ -107,7 +107,7 @@ struct `A person` {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `A log that forgets` {
     @Test func `in the middle of an answer is told everything again, and readers are told so`() async throws {
         let gate = Gate()

@@ -8,7 +8,7 @@ import Testing
 
 /// Each limit of the web, from both sides. The other limits have their tests beside the type that has them
 /// (docs/guides/testing.md lists all).
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `At its limit` {
     private func served(
         _ options: [String: String] = [:], _ body: @escaping @Sendable (Server, Seat, Wire) async throws -> Void

@@ -21,7 +21,7 @@
 
     /// Two nodes that lose their Redis in the middle of an answer: Amina reads on the node that writes and on the other one,
     /// and Priya takes over on the other one.
-    @Suite(.timeLimit(.minutes(2)))
+    @Suite(.timeLimit(.minutes(6)))
     struct `Two nodes that lose their Redis` {
         @Test(arguments: [false, true])
         func `go on answering, tell each other from the store, and the AI stays silent after a takeover`(

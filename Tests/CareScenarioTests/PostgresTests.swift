@@ -5,7 +5,7 @@
     import Testing
 
     /// The program as an operator runs it on PostgreSQL.
-    @Suite(.timeLimit(.minutes(2)))
+    @Suite(.timeLimit(.minutes(6)))
     struct `The program on PostgreSQL` {
         private func settings(_ address: String) -> [String: String] {
             ["CURAWAY_STORE": "postgres", "CURAWAY_POSTGRES_URL": address]

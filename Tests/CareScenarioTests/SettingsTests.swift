@@ -18,7 +18,7 @@ enum AssetCatalogHash {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `The settings` {
     fileprivate func read(_ options: [String: String] = [:], _ environment: [String: String] = [:]) async throws
         -> Settings

@@ -68,13 +68,15 @@ struct `A client that takes its time` {
     }
 
     @Test func `between two requests is closed on, and not a moment sooner than it may`() async throws {
-        try await served { server, _, wire in
+        var options = Self.hurried
+        options["idle.seconds"] = "4"
+        try await served(options) { server, _, wire in
             try await RawPeer.at(server.port) { peer in
                 for number in 1...4 {
                     await peer.send(wire.get("/health"))
                     try await peer.untilAnswers(number)
-                    try await Task.sleep(for: .milliseconds(400))
-                    #expect(!peer.isClosed, "closed although it asked within the second, four times")
+                    try await Task.sleep(for: .milliseconds(1_200))
+                    #expect(!peer.isClosed, "closed although it asked within the four seconds, four times")
                 }
                 try await peer.untilClosed()
                 #expect(peer.statuses == [200, 200, 200, 200])

@@ -11,7 +11,7 @@ import Testing
 
 @testable import curaway
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `An answer` {
     @Test func `stopped in the middle keeps its words on every screen and closes the model's request`() async throws {
         let gate = Gate()

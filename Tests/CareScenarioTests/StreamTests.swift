@@ -11,7 +11,7 @@ import Testing
 
 @testable import curaway
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `A stream` {
     @Test func `continues after every entry, each once, whichever view`() async throws {
         try await withServer(model: ScriptedModel([.say("One "), .say("two."), .finish])) { server in

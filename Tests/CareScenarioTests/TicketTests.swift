@@ -8,7 +8,7 @@ import Testing
 
 @testable import curaway
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `With a ticket in its address a stream` {
     private func ticket(_ seat: Seat, for caseID: String? = nil) async throws -> String {
         let made = try await seat.send(

@@ -6,7 +6,7 @@ import CareTestKit
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `A request that waits for an answer` {
     /// The end of an answer is heard on the log. A log that lost it never says it again, and the request waited until its
     /// patience was over although the answer stood in the store.

@@ -11,7 +11,7 @@
     @testable import CareStore
 
     /// What an operator's database does on a bad day. Every test ends by itself: nothing here may hang.
-    @Suite(.timeLimit(.minutes(2)), .serialized)
+    @Suite(.timeLimit(.minutes(6)), .serialized)
     struct `A PostgreSQL that misbehaves` {
         private static let now = Moment(milliseconds: 1_800_000_000_000)
 

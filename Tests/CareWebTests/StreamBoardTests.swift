@@ -7,7 +7,7 @@ import Testing
 @testable import CareWeb
 
 /// Heartbeats, the end of an authorisation and goodbyes, on a clock that only the test moves.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct `The board of streams` {
     private let clock = ManualClock()
     private let log = MemoryEventLog()
