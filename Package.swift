@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Targets are cut where the third-party import changes; features are folders inside them. The arrows are
-//   curaway → {CareWeb, CareStore, CareRedis, CareGateways} → CareDesk → CareLog → CareDomain
+//   curaway → {CareWeb, CareStore, CareRedis, CareGateways, CareDocuments} → CareDesk → CareLog → CareDomain
 // and `./test` holds them with --explicit-target-dependency-import-check error and scripts/layering.
 //
 // CARE_SLICE is for developers only, never for something an operator deploys:
@@ -10,6 +10,7 @@ import PackageDescription
 //   gateways  core and CareGateways
 //   store     core and CareStore
 //   redis     core and CareRedis
+//   documents core and CareDocuments
 let slice = Context.environment["CARE_SLICE"] ?? "all"
 
 let settings: [SwiftSetting] = [
@@ -118,6 +119,33 @@ if slice == "store" || slice == "all" {
     ]
 }
 
+if slice == "documents" || slice == "all" {
+    dependencies += [
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ]
+    if slice == "documents" {
+        dependencies.append(.package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"))
+    }
+    targets += [
+        care(
+            "CareDocuments",
+            [
+                "CareDesk", "CareDomain",
+                product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
+                product("Crypto", "swift-crypto"),
+                product("Subprocess", "swift-subprocess"), product("SystemPackage", "swift-system"),
+            ]),
+        tests(
+            "CareDocumentsTests",
+            [
+                "CareDocuments", "CareDesk", "CareDomain", "CareTestKit",
+                product("NIOCore", "swift-nio"), product("NIOPosix", "swift-nio"),
+                product("Subprocess", "swift-subprocess"), product("SystemPackage", "swift-system"),
+            ]),
+    ]
+}
+
 if slice == "all" {
     dependencies += [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -128,8 +156,6 @@ if slice == "all" {
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ]
     targets += [
         care(
@@ -154,7 +180,8 @@ if slice == "all" {
         .executableTarget(
             name: "curaway",
             dependencies: [
-                "CareWeb", "CareStore", "CareRedis", "CareGateways", "CareDesk", "CareLog", "CareDomain",
+                "CareWeb", "CareStore", "CareRedis", "CareGateways", "CareDocuments", "CareDesk", "CareLog",
+                "CareDomain",
                 product("ArgumentParser", "swift-argument-parser"),
                 product("Configuration", "swift-configuration"),
                 product("SystemPackage", "swift-system"),
@@ -190,7 +217,8 @@ if slice == "all" {
         tests(
             "CareScenarioTests",
             [
-                "curaway", "CareWeb", "CareStore", "CareGateways", "CareDesk", "CareLog", "CareDomain", "CareTestKit",
+                "curaway", "CareWeb", "CareStore", "CareGateways", "CareDocuments", "CareDesk", "CareLog", "CareDomain",
+                "CareTestKit",
                 product("AsyncHTTPClient", "async-http-client"),
                 product("NIOPosix", "swift-nio"),
                 product("NIOCore", "swift-nio"),

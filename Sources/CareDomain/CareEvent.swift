@@ -11,6 +11,7 @@ package enum CareEvent: Hashable, Sendable {
     case message(Message)
     case careCase(CareCase)
     case handling(CaseID, Handling)
+    case document(Document)
     case replyStarted(ReplyAttempt, sequence: Int)
     /// `n` is dense from 1 within an attempt.
     case replyDelta(ReplyAttempt, n: Int, text: String)
@@ -25,6 +26,7 @@ package enum CareEvent: Hashable, Sendable {
         case .message(let message): message.caseID
         case .careCase(let value): value.id
         case .handling(let id, _): id
+        case .document(let document): document.caseID
         case .replyStarted(let attempt, _), .replyDelta(let attempt, _, _), .replyEnded(let attempt, _, _, _, _):
             attempt.caseID
         case .replySnapshot(let fold): fold.attempt.caseID
@@ -37,6 +39,7 @@ package enum CareEvent: Hashable, Sendable {
         case .message: "message"
         case .careCase: "case"
         case .handling: "handling"
+        case .document: "document"
         case .replyStarted: "reply.started"
         case .replyDelta: "reply.delta"
         case .replyEnded(_, let state, _, _, _): "reply.\(state.rawValue)"
@@ -50,7 +53,7 @@ package enum CareEvent: Hashable, Sendable {
         case .replyStarted(let attempt, _), .replyDelta(let attempt, _, _), .replyEnded(let attempt, _, _, _, _):
             attempt
         case .replySnapshot(let fold): fold.attempt
-        case .message, .careCase, .handling: nil
+        case .message, .careCase, .handling, .document: nil
         }
     }
 
@@ -107,6 +110,7 @@ extension CareEvent: Codable {
         case .message(let message): try message.encode(to: encoder)
         case .careCase(let value): try value.encode(to: encoder)
         case .handling(_, let handling): try handling.encode(to: encoder)
+        case .document(let document): try document.encode(to: encoder)
         case .replyStarted(_, let sequence): try container.encode(sequence, forKey: .sequence)
         case .replyDelta(_, let n, let text):
             try container.encode(n, forKey: .n)
@@ -135,6 +139,7 @@ extension CareEvent: Codable {
         switch type {
         case "message": self = .message(try Message(from: decoder))
         case "case": self = .careCase(try CareCase(from: decoder))
+        case "document": self = .document(try Document(from: decoder))
         case "handling":
             self = .handling(try container.decode(CaseID.self, forKey: .caseID), try Handling(from: decoder))
         case "reply.started":

@@ -50,6 +50,7 @@ package typealias CaseID = Identifier<CareCase>
 package typealias MessageID = Identifier<Message>
 package typealias ReplyID = Identifier<Reply>
 package typealias PersonID = Identifier<Person>
+package typealias DocumentID = Identifier<Document>
 
 /// UUID version 7: 48 bits of milliseconds, 74 bits of chance.
 enum UUIDv7 {

@@ -138,7 +138,7 @@ package struct TopicReading: Sendable, Equatable {
 
 /// Which entries of a topic one reader gets. The others only move its position.
 package struct StreamView: Sendable, Hashable {
-    package enum Part: Sendable, Hashable { case replies, messages, everything }
+    package enum Part: Sendable, Hashable { case replies, messages, documents, everything }
     /// `nil`: all cases of the topic.
     package var caseID: CaseID?
     package var part: Part
@@ -156,14 +156,17 @@ package struct StreamView: Sendable, Hashable {
         return switch part {
         case .everything: true
         case .replies: event.attempt != nil
-        case .messages: event.attempt == nil
+        case .messages:
+            if case .document = event { false } else { event.attempt == nil }
+        case .documents:
+            if case .document = event { true } else { false }
         }
     }
 
     func shows(_ signal: Signal) -> Bool {
         if let caseID, signal.caseID != caseID { return false }
         if signal.audience == .staff, audience != .staff { return false }
-        return part != .replies
+        return part == .messages || part == .everything
     }
 }
 

@@ -16,6 +16,8 @@ enum Migrations {
         /// that may be NULL or has a default breaks nobody: rows are read by the names of their columns.
         var breaksOlder = false
         let statements: [String]
+        /// What each database does in its own way, after the statements.
+        var search: @Sendable (Dialect) -> [String] = { _ in [] }
     }
 
     static var newest: Int { all.last?.number ?? 0 }
@@ -111,6 +113,42 @@ enum Migrations {
                 """,
                 "CREATE INDEX stream_tickets_by_age ON stream_tickets (good_until)",
             ]),
+        // Facts about documents are in the outbox from here on: who does not know them could not tell the ones after.
+        Step(
+            number: 6, breaksOlder: true,
+            statements: [
+                // claim: grows with each that begins to read it, so that a late one changes nothing.
+                """
+                CREATE TABLE documents (
+                  id TEXT PRIMARY KEY, patient_id TEXT NOT NULL, case_id TEXT NOT NULL REFERENCES cases (id),
+                  sequence BIGINT NOT NULL, version BIGINT NOT NULL, name TEXT NOT NULL, media_type TEXT NOT NULL,
+                  bytes BIGINT NOT NULL, digest TEXT NOT NULL, stage TEXT NOT NULL, page BIGINT NOT NULL,
+                  pages BIGINT NOT NULL, code TEXT, kind TEXT, scanned BIGINT NOT NULL, extraction TEXT,
+                  claim BIGINT NOT NULL, lease_until BIGINT NOT NULL, tries BIGINT NOT NULL, created_at BIGINT NOT NULL)
+                """,
+                """
+                CREATE UNIQUE INDEX documents_by_digest ON documents (patient_id, digest) WHERE stage <> 'deleted'
+                """,
+                "CREATE UNIQUE INDEX documents_in_order ON documents (case_id, sequence)",
+                "CREATE INDEX documents_by_patient ON documents (patient_id, created_at)",
+                """
+                CREATE INDEX documents_open ON documents (created_at)
+                WHERE stage IN ('received', 'scanned', 'reading', 'extracting')
+                """,
+                """
+                CREATE TABLE document_pages (
+                  document_id TEXT NOT NULL REFERENCES documents (id), number BIGINT NOT NULL, body TEXT NOT NULL,
+                  folded TEXT NOT NULL, source TEXT NOT NULL, confidence BIGINT, has_picture BIGINT NOT NULL,
+                  PRIMARY KEY (document_id, number))
+                """,
+                """
+                CREATE TABLE uploads (
+                  id TEXT PRIMARY KEY, patient_id TEXT NOT NULL, case_id TEXT NOT NULL, name TEXT NOT NULL,
+                  bytes BIGINT NOT NULL, touched_at BIGINT NOT NULL)
+                """,
+                "CREATE INDEX uploads_by_patient ON uploads (patient_id)",
+                "CREATE INDEX uploads_by_age ON uploads (touched_at)",
+            ], search: { $0.makeSearch }),
     ]
     /// The first step that knows floors.
     private static let firstWithFloor = 4
@@ -135,6 +173,7 @@ enum Migrations {
             let open = steps.filter { $0.number > done }
             for step in open {
                 for statement in step.statements { try session.run(session.dialect.schema(statement), []) }
+                for statement in step.search(session.dialect) { try session.run(statement, []) }
                 guard step.number >= firstWithFloor else {
                     try session.run("INSERT INTO schema_steps (number) VALUES ($1)", [SQLValue(step.number)])
                     continue

@@ -33,7 +33,8 @@ package struct Moving: Sendable {
     static let tables: [(name: String, key: [String])] = [
         ("people", ["id"]), ("cases", ["id"]), ("messages", ["id"]), ("replies", ["id"]), ("topics", ["name"]),
         ("log_outbox", ["topic", "number"]), ("flags", ["name"]), ("secrets", ["name"]), ("audit", ["number"]),
-        ("audit_chain", ["name"]),
+        ("audit_chain", ["name"]), ("documents", ["id"]), ("document_pages", ["document_id", "number"]),
+        ("uploads", ["id"]),
     ]
 
     private enum Load: Sendable {

@@ -5,9 +5,10 @@ import CareLog
 /// What every store must do, as checks that throw a sentence. SQLite and PostgreSQL run all of them. What must hold when
 /// several nodes do it at once is in `atOnce`.
 package struct StoreContract: Sendable {
-    package typealias Store = any CaseStore & Flags & AuditTrail & TicketShelf
+    package typealias Store = any CaseStore & DocumentStore & Flags & AuditTrail & TicketShelf
     package typealias Check = @Sendable (Store) async throws -> Void
-    package static let all: [(name: String, check: Check)] = [
+    package static let all = cases + documents
+    private static let cases: [(name: String, check: Check)] = [
         ("opening a case twice with one key gives one case", opensOnce),
         ("a message is stored once, and its key belongs to its words", receivesOnce),
         ("sequences grow and facts are dense", facts),

@@ -10,6 +10,8 @@ package struct CareContext: RequestContext {
     package var caller: Caller?
     /// The case of the path, set by `Gate` once the caller has been let in to it.
     var visited: CareCase?
+    /// The patient of the path, set by `Gate` likewise.
+    var visitedPatient: PersonID?
     /// Where staff was let in to a case: what a verb that changes it shall add to the audit trail in its transaction.
     var change: AuditEntry?
 
@@ -31,6 +33,12 @@ package struct CareContext: RequestContext {
     func visit() throws(Problem) -> (Caller, CareCase) {
         guard let visited else { throw .notFound }
         return (try required(), visited)
+    }
+
+    /// Whose things these are; for handlers of routes whose right is about a patient.
+    func patient() throws(Problem) -> PersonID {
+        guard let visitedPatient else { throw .notFound }
+        return visitedPatient
     }
 
     /// The row of the audit trail that belongs into the transaction of a change by staff. Without one there is no change.

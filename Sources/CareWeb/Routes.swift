@@ -7,6 +7,9 @@ package import Logging
 /// here 404.
 package struct Routes: Sendable {
     let store: any CaseStore
+    let documents: any DocumentStore
+    let blobs: any BlobStore
+    let documentDesk: DocumentDesk
     let audit: any AuditTrail
     let log: any EventLog
     let flags: any Flags
@@ -20,13 +23,18 @@ package struct Routes: Sendable {
     let assets: AssetCatalog
     let about: About
     let patience: Duration
+    private let places = UploadPlaces()
 
     package init(
-        store: any CaseStore, audit: any AuditTrail, log: any EventLog, flags: any Flags, intake: Intake,
+        store: any CaseStore, documents: any DocumentStore, blobs: any BlobStore, documentDesk: DocumentDesk,
+        audit: any AuditTrail, log: any EventLog, flags: any Flags, intake: Intake,
         orchestrator: ReplyOrchestrator, handover: Handover, identity: Identity, board: StreamBoard,
         tickets: StreamTickets, rate: MessageRate, assets: AssetCatalog, about: About, patience: Duration
     ) {
         self.store = store
+        self.documents = documents
+        self.blobs = blobs
+        self.documentDesk = documentDesk
         self.audit = audit
         self.log = log
         self.flags = flags
@@ -52,13 +60,18 @@ package struct Routes: Sendable {
     }
 
     package var map: [Route] {
-        let reader = CaseReader(store: store, log: log)
+        let reader = CaseReader(store: store, log: log, documents: documents)
         let operation = OperationRoutes(about: about, store: store, log: log, flags: flags, board: board)
         let cases = CaseRoutes(store: store, intake: intake, reader: reader)
         let replies = ReplyRoutes(
             store: store, intake: intake, reader: reader, orchestrator: orchestrator, rate: rate, patience: patience)
         let handling = HandlingRoutes(handover: handover)
         let streams = StreamRoutes(log: log, flags: flags, board: board)
+        let papers = DocumentRoutes(store: documents, blobs: blobs, desk: documentDesk, log: log)
+        let uploads = UploadRoutes(desk: documentDesk, places: places)
+        let patient = "/api/v1/patients/{patient}"
+        let document = patient + "/documents/{document}"
+        let upload = patient + "/uploads/{upload}"
 
         return [
             .get("/", .useApp, assets.index),
@@ -80,6 +93,24 @@ package struct Routes: Sendable {
             .get("/api/v1/cases/{case}/events", .followCase, streams.events),
             .get("/api/v1/cases/{case}/chat/stream", .followCase, streams.chat),
             .get("/api/v1/cases/{case}/messages/stream", .followCase, streams.messages),
+
+            .get(patient + "/documents", .readDocuments, papers.list),
+            .post(patient + "/documents", .addDocument, uploads.form),
+            .get(patient + "/documents/search", .readDocuments, papers.search),
+            .get(patient + "/documents/stream", .followDocuments, streams.documents),
+            .get(document, .readDocuments, papers.detail),
+            .get(document + "/text", .readDocuments, papers.text),
+            .get(document + "/pages/{page}", .readDocuments, papers.picture),
+            .get(document + "/file", .readDocuments, papers.file),
+            .post(document + "/retry", .retryDocument, papers.retry),
+            .on(.delete, document, .deleteDocument, papers.delete),
+
+            .on(.options, patient + "/uploads", .addDocument, uploads.options),
+            .post(patient + "/uploads", .addDocument, uploads.create),
+            .on(.head, upload, .addDocument, uploads.offset),
+            .on(.patch, upload, .addDocument, uploads.append),
+            .on(.delete, upload, .addDocument, uploads.cancel),
+
             .post("/api/v1/stream-tickets", .takeTicket, TicketRoutes(tickets: tickets).issue),
         ] + development
     }

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import CareDesk
+import CareDocuments
 import CareDomain
 import CareGateways
 import CareLog
@@ -25,18 +26,22 @@ struct Assembly: Sendable {
     let identity: Identity
     let intake: Intake
     let handover: Handover
+    let blobs: any BlobStore
+    let documents: DocumentDesk
+    private let pipeline: DocumentPipeline
     private let client: HTTPClient
     private let publisher: FactPublisher
 
     /// Opens the store, brings its schema up to date, and wires everything; nothing runs yet.
-    /// `model` replaces the configured one, for tests that say when each word comes.
+    /// `model` replaces the configured one, for tests that say when each word comes; `reader` likewise the tools.
     static func make(
-        _ settings: Settings, logger: Logger, model: (any LanguageModel)? = nil
+        _ settings: Settings, logger: Logger, model: (any LanguageModel)? = nil, reader: (any DocumentReader)? = nil
     ) async throws -> Assembly {
         let store = try await openStore(settings) { logger.error("\($0)") }
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .models())
         do {
-            return try await Assembly(settings, store: store, client: client, logger: logger, model: model)
+            return try await Assembly(
+                settings, store: store, client: client, logger: logger, model: model, reader: reader)
         } catch {
             // A setting found wrong only now must end in its sentence, not in the client's complaint about being left.
             try await client.shutdown()
@@ -89,7 +94,8 @@ struct Assembly: Sendable {
     }
 
     private init(
-        _ settings: Settings, store: SQLStore, client: HTTPClient, logger: Logger, model: (any LanguageModel)?
+        _ settings: Settings, store: SQLStore, client: HTTPClient, logger: Logger, model: (any LanguageModel)?,
+        reader: (any DocumentReader)?
     ) async throws {
         self.settings = settings
         self.logger = logger
@@ -112,12 +118,12 @@ struct Assembly: Sendable {
         replies.coalescing = settings.coalescing
         replies.running = settings.repliesAtOnce
         replies.drain = settings.drain
+        let chosen = try model ?? Self.model(settings, client)
         orchestrator = ReplyOrchestrator(
             store: store, log: log, publisher: publisher,
-            answering: Answering(
-                model: try model ?? Self.model(settings, client), guide: Guide(pace: settings.guidePace)),
+            answering: Answering(model: chosen, guide: Guide(pace: settings.guidePace)),
             prompts: PromptWriter(tokenBudget: settings.historyTokens, system: SystemPrompt.text(in:)),
-            flags: store, settings: replies, report: report)
+            documents: store, flags: store, settings: replies, report: report)
         var intake = Intake.Settings()
         intake.messageLimit = settings.messageCharacters
         intake.waitingLimit = settings.waitingMessages
@@ -126,6 +132,16 @@ struct Assembly: Sendable {
             store: store, publisher: publisher, orchestrator: orchestrator, flags: store, settings: intake)
         handover = Handover(
             store: store, log: log, publisher: publisher, orchestrator: orchestrator, report: report)
+        blobs = try Self.blobs(settings)
+        pipeline = DocumentPipeline(
+            store: store, blobs: blobs, reader: reader ?? Self.reader(settings), scanner: try Self.scanner(settings),
+            extractor: Self.extractor(chosen), publisher: publisher, settings: Self.pipeline(settings), report: report)
+        var papers = DocumentDesk.Settings()
+        papers.bytes = settings.documentBytes
+        papers.uploads.open = settings.uploadsAtOnce
+        papers.uploads.documents = settings.documentsPerPatient
+        documents = DocumentDesk(
+            store: store, blobs: blobs, publisher: publisher, pipeline: pipeline, settings: papers)
         identity = try await Self.identity(settings, store: store, client: client) { logger.notice("\($0)") }
         var streams = StreamBoard.Settings()
         streams.heartbeat = settings.heartbeat
@@ -167,6 +183,48 @@ struct Assembly: Sendable {
                 throw SettingError(
                     name: "clerk.pem", value: "", why: "it is not a public RSA key of 2,048 bits or more in PEM")
             }
+        }
+    }
+
+    private static func blobs(_ settings: Settings) throws -> any BlobStore {
+        let folder = settings.documentFolder ?? settings.data + "/documents"
+        do {
+            return try DirectoryBlobStore(root: folder)
+        } catch {
+            throw SettingError(name: "documents.folder", value: folder, why: "the folder cannot be made or written")
+        }
+    }
+
+    private static func reader(_ settings: Settings) -> any DocumentReader {
+        var limits = ReaderLimits()
+        limits.pages = settings.documentPages
+        return DocumentTools(limits: limits)
+    }
+
+    private static func scanner(_ settings: Settings) throws -> (any VirusScanner)? {
+        guard let address = settings.clamd else { return nil }
+        guard let scanner = ClamdScanner(address: address) else {
+            throw SettingError(
+                name: "clamd.address", value: address,
+                why: "it must be host:port, or the path of clamd's socket, which begins with /")
+        }
+        return scanner
+    }
+
+    private static func pipeline(_ settings: Settings) -> DocumentPipeline.Settings {
+        var pipeline = DocumentPipeline.Settings()
+        pipeline.atOnce = settings.documentsAtOnce
+        pipeline.lease = settings.documentLease
+        return pipeline
+    }
+
+    /// A model is asked when there is one; what it does not find, or says in no usable form, rules find.
+    private static func extractor(_ model: any LanguageModel) -> @Sendable ([PageText]) async -> Extraction {
+        { pages in
+            if model.author != .guide, let found = try? await ModelExtractor(model: model).extract(pages) {
+                return found
+            }
+            return Extraction.byRules(pages)
         }
     }
 
@@ -217,6 +275,7 @@ struct Assembly: Sendable {
             application.addServices(SharedLogService(log: redis, outage: outage))
         }
         application.addServices(OrchestratorService(orchestrator: orchestrator))
+        application.addServices(DocumentService(pipeline: pipeline, desk: documents, logger: logger))
         // In dependency order; shutdown runs backwards: first the streams are told goodbye, then the server waits for the
         // requests in progress, then the replies are drained. The other way round the server would wait for streams.
         var configuration = ServiceGroupConfiguration(
@@ -235,7 +294,8 @@ struct Assembly: Sendable {
 
     func routes() throws -> Routes {
         Routes(
-            store: store, audit: store, log: log, flags: store, intake: intake, orchestrator: orchestrator,
+            store: store, documents: store, blobs: blobs, documentDesk: documents, audit: store, log: log, flags: store,
+            intake: intake, orchestrator: orchestrator,
             handover: handover, identity: identity, board: board, tickets: tickets,
             rate: MessageRate(perMinute: settings.messagesPerMinute),
             assets: try AssetCatalog(folder: settings.frontend), about: about, patience: settings.wait)
@@ -283,6 +343,33 @@ private struct OrchestratorService: Service {
                 await orchestrator.drain()
             }
             await group.waitForAll()
+        }
+    }
+}
+
+/// Reads documents, and tidies up at the start and each hour; on shutdown what is being read is given back.
+private struct DocumentService: Service {
+    static let tidying: Duration = .seconds(3_600)
+    let pipeline: DocumentPipeline
+    let desk: DocumentDesk
+    let logger: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await pipeline.run() }
+                group.addTask {
+                    while !Task.isCancelled {
+                        do {
+                            try await desk.tidy()
+                        } catch {
+                            logger.warning("documents could not be tidied", metadata: ["error": "\(type(of: error))"])
+                        }
+                        try? await Task.sleep(for: Self.tidying)
+                    }
+                }
+                await group.waitForAll()
+            }
         }
     }
 }

@@ -83,6 +83,15 @@ struct Settings: Sendable {
     var logKeptWhileReplying: Int
     var followerLagBytes: Int
     var logTopics: Int
+    /// Nil: in the data folder.
+    var documentFolder: String?
+    var documentBytes: Int
+    var documentsPerPatient: Int
+    var uploadsAtOnce: Int
+    var documentsAtOnce: Int
+    var documentPages: Int
+    var documentLease: Duration
+    var clamd: String?
 
     /// Reads options first, then `CURAWAY_…`, then the file. Throws a sentence that says which, why and what is allowed.
     static func read(
@@ -206,6 +215,14 @@ struct Settings: Sendable {
         logKeptWhileReplying = try await source.number("log.keptWhileReplying", default: 20_000, 8...1_000_000)
         followerLagBytes = try await source.number("follower.lagBytes", default: 262_144, 1_024...67_108_864)
         logTopics = try await source.number("log.topics", default: 10_000, 1...1_000_000)
+        documentFolder = try await source.optional("documents.folder")
+        documentBytes = try await source.number("document.bytes", default: 50_000_000, 1_024...2_000_000_000)
+        documentPages = try await source.number("document.pages", default: 200, 1...2_000)
+        documentLease = .milliseconds(try await source.number("document.leaseMs", default: 20_000, 500...120_000))
+        documentsPerPatient = try await source.number("documents.perPatient", default: 500, 1...100_000)
+        uploadsAtOnce = try await source.number("uploads.atOnce", default: 20, 1...1_000)
+        documentsAtOnce = try await source.number("documents.atOnce", default: 1, 1...64)
+        clamd = try await source.optional("clamd.address")
         if checkpoint * 3 > lease {
             throw SettingError(
                 name: "checkpoint.ms", value: "\(checkpoint.milliseconds)",

@@ -5,11 +5,11 @@ import Testing
 
 /// What the table must never say, whoever edits it. That the server obeys it is for the scenarios to show, cell by cell.
 struct `The table of rights` {
-    private static let aboutCases = Right.allCases.filter(\.isAboutCase)
-    private static let others = Right.allCases.filter { !$0.isAboutCase }
+    private static let aboutCases = Right.allCases.filter { $0.isAboutCase || $0.isAboutPatient }
+    private static let others = Right.allCases.filter { !$0.isAboutCase && !$0.isAboutPatient }
 
     @Test(arguments: aboutCases)
-    func `gives nobody and no other patient anything about a case`(_ right: Right) {
+    func `gives nobody and no other patient anything about a case or a patient`(_ right: Right) {
         #expect(right.access(of: .nobody) == .signIn)
         #expect(right.access(of: .stranger) == .hide, "refusing would say that it is there")
     }
@@ -28,7 +28,7 @@ struct `The table of rights` {
     }
 
     @Test func `lets no coordinator speak as a patient, and no patient decide who handles a case`() {
-        for right in [Right.openCase, .ask, .stopReply, .retryReply] {
+        for right in [Right.openCase, .ask, .stopReply, .retryReply, .addDocument, .deleteDocument] {
             #expect(right.access(of: .patient) == .allow)
             #expect(right.access(of: .coordinator) == .refuse)
         }
@@ -53,5 +53,9 @@ struct `The table of rights` {
         #expect(Asker(Cast.priya, about: of(Cast.amina)) == .coordinator)
         #expect(Asker(Cast.priya, about: of(Cast.priya)) == .coordinator, "the token decides")
         #expect(Asker(Cast.priya, about: nil) == .coordinator)
+        #expect(Asker(nil, aboutPatient: Cast.amina.id) == .nobody)
+        #expect(Asker(Cast.amina, aboutPatient: Cast.amina.id) == .patient)
+        #expect(Asker(Cast.amina, aboutPatient: Cast.tom.id) == .stranger)
+        #expect(Asker(Cast.priya, aboutPatient: Cast.amina.id) == .coordinator)
     }
 }

@@ -22,9 +22,10 @@ struct `Access over real sockets` {
                 // A HEAD has the right of its GET.
                 for method in route.method == .get ? [.get, HTTPRequest.Method.head] : [route.method] {
                     let cell = Comment("\(asker) \(method) \(route.path)")
-                    let answer = try await answer(seat, method, place.path(route.path), body(for: route, of: asker))
+                    let answer = try await answer(
+                        seat, method, place.path(route.path), place.body(for: route, of: asker))
                     switch route.right.access(of: asker) {
-                    case .allow: #expect([200, 201, 202, 409].contains(answer.status), cell)
+                    case .allow: #expect([200, 201, 202, 204, 409].contains(answer.status), cell)
                     case .signIn: #expect(answer.status == 401, cell)
                     case .refuse: #expect(answer.status == 403, cell)
                     case .hide: #expect(answer.status == 404, cell)
@@ -70,7 +71,7 @@ struct `Access over real sockets` {
             let hidden = try await answer(tom, .get, "/api/v1/cases/\(place.caseID)")
             #expect(hidden.status == 404)
             for route in map where route.right.isAboutCase {
-                let body = body(for: route, of: .stranger)
+                let body = place.body(for: route, of: .stranger)
                 for id in [place.caseID, nowhere, "x", "%20", String(repeating: "x", count: 65)] {
                     let path = place.path(route.path, caseID: id)
                     #expect(try await answer(tom, route.method, path, body) == hidden, "\(route.method) \(path)")
@@ -84,6 +85,18 @@ struct `Access over real sockets` {
                 for reply in [place.reply, nowhere, "%20"] {
                     let path = place.path(route.path, caseID: toms, reply: reply)
                     #expect(try await answer(tom, route.method, path, body) == hidden, "\(route.method) \(path)")
+                }
+            }
+            for route in map where route.right.isAboutPatient {
+                let body = place.body(for: route, of: .stranger)
+                for id in ["amina", nowhere, "%20", String(repeating: "x", count: 65)] {
+                    let path = place.path(route.path, patient: id)
+                    let refused = try await answer(tom, route.method, path, body)
+                    guard route.method != .head else {
+                        #expect(refused.status == 404, "HEAD \(path)")
+                        continue
+                    }
+                    #expect(refused == hidden, "\(route.method) \(path)")
                 }
             }
             // The same for a path that no route has.

@@ -71,7 +71,7 @@ struct `What a patient says` {
             #expect(!wrong.err.isEmpty && !Canary.isIn(wrong.err + wrong.out))
         }
         let files = try FileManager.default.subpathsOfDirectory(atPath: data.path)
-        #expect(Set(files).isSubset(of: ["curaway.sqlite", "curaway.sqlite-wal", "curaway.sqlite-shm"]))
+        #expect(Set(files).isSubset(of: ["curaway.sqlite", "curaway.sqlite-wal", "curaway.sqlite-shm", "documents"]))
         #expect(try FileManager.default.subpathsOfDirectory(atPath: temporary.path).isEmpty)
         #expect(
             Canary.isIn(

@@ -16,10 +16,31 @@ struct Place {
     var caseID: String
     var reply: String
     var hash: String
+    var document: String
+    var upload: String
 
-    func path(_ template: String, caseID: String? = nil, reply: String? = nil) -> String {
+    func path(
+        _ template: String, caseID: String? = nil, reply: String? = nil, patient: String? = nil
+    ) -> String {
         template.replacing("{case}", with: caseID ?? self.caseID).replacing("{reply}", with: reply ?? self.reply)
             .replacing("{hash}", with: hash).replacing("**", with: "js/app.js")
+            .replacing("{patient}", with: patient ?? "amina").replacing("{document}", with: document)
+            .replacing("{upload}", with: upload).replacing("{page}", with: "1")
+            .replacing("/search", with: "/search?q=haemoglobin")
+    }
+
+    /// A body that the route takes, so that only the right can be in its way.
+    func body(for route: Route, of asker: Asker) -> String? {
+        switch route.right {
+        case .ask: #"{"message":"Hi","client_message_id":"by-\#(asker)"}"#
+        case .openCase, .takeTicket: "{}"
+        case .signInForDevelopment: route.method == .post ? #"{"person":"tom"}"# : nil
+        case .addDocument where route.method == .patch: "12345"
+        // Sent in a header; see `answer`.
+        case .addDocument where route.path.hasSuffix("/uploads") && route.method == .post: caseID
+        case .addDocument where route.path.hasSuffix("/documents"): form("haemoglobin by \(asker)", in: caseID)
+        default: nil
+        }
     }
 
     func seat(of asker: Asker) async throws -> Seat {
@@ -37,19 +58,23 @@ func withPlace(_ body: @escaping @Sendable (Place, [Route]) async throws -> Void
         let amina = try await server.seat(of: Cast.amina)
         let id = try await amina.open()
         let reply = try await amina.ask("Hi", key: "first", in: id).body["reply"]["id"].text
-        let place = Place(server: server, caseID: id, reply: reply, hash: try AssetCatalogHash.of(server))
+        let document = try await amina.give("Haemoglobin 13.2 g/dL", in: id)
+        _ = try await amina.isRead(document)
+        let place = Place(
+            server: server, caseID: id, reply: reply, hash: try AssetCatalogHash.of(server), document: document,
+            upload: try await amina.announce(10, in: id))
         try await body(place, try server.assembly.routes().map)
     }
 }
 
-/// A body that the route takes, so that only the right can be in its way.
-func body(for route: Route, of asker: Asker) -> String? {
-    switch route.right {
-    case .ask: #"{"message":"Hi","client_message_id":"by-\#(asker)"}"#
-    case .openCase, .takeTicket: "{}"
-    case .signInForDevelopment: route.method == .post ? #"{"person":"tom"}"# : nil
-    default: nil
-    }
+/// A file in a form, as a browser sends it.
+func form(_ text: String, name: String = "report.txt", in caseID: String) -> String {
+    [
+        "--xyz", #"Content-Disposition: form-data; name="case_id""#, "", caseID, "--xyz",
+        #"Content-Disposition: form-data; name="file"; filename="\#(name.replacing("\"", with: "%22"))""#,
+        "Content-Type: text/plain", "", text,
+        "--xyz--", "",
+    ].joined(separator: "\r\n")
 }
 
 struct Answer: Equatable {
@@ -70,9 +95,23 @@ func answer(
     request.headers.add(name: "Accept-Encoding", value: "identity")
     request.headers.add(name: "Prefer", value: "respond-async")
     if let token = seat.token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
-    if let json {
-        request.headers.add(name: "Content-Type", value: "application/json")
+    let isAnnouncement = path.hasSuffix("/uploads") && method == .post
+    if let json, !isAnnouncement {
+        let type =
+            json.hasPrefix("--xyz")
+            ? "multipart/form-data; boundary=xyz"
+            : method == .patch ? "application/offset+octet-stream" : "application/json"
+        request.headers.add(name: "Content-Type", value: type)
         request.body = .bytes(ByteBuffer(string: json))
+    }
+    if path.contains("/uploads") {
+        request.headers.add(name: "Tus-Resumable", value: "1.0.0")
+        if isAnnouncement {
+            request.headers.add(name: "Upload-Length", value: "10")
+            let caseID = Data((json ?? "").utf8).base64EncodedString()
+            request.headers.add(name: "Upload-Metadata", value: "case_id \(caseID)")
+        }
+        if method == .patch { request.headers.add(name: "Upload-Offset", value: "0") }
     }
     let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
     let isStream = response.headers.first(name: "Content-Type")?.hasPrefix("text/event-stream") == true

@@ -41,7 +41,8 @@
                 let migrated = try await program.run(["migrate"], settings)
                 #expect(migrated.text.hasSuffix("nothing to do.\n"), "\(migrated.text)")
                 #expect(try await program.run(["audit", "verify"], settings).status == .exited(0))
-                #expect(!FileManager.default.fileExists(atPath: program.data.path), "a folder nobody needs")
+                let files = try FileManager.default.subpathsOfDirectory(atPath: program.data.path)
+                #expect(files == ["documents"], "only what lies in no database, and none was given")
                 let said = try String(contentsOf: program.log, encoding: .utf8) + check.text + migrated.text
                 let password = try password(of: address)
                 #expect(!said.contains(password))

@@ -15,7 +15,8 @@ import NIOHTTP1
 
 /// The whole server on a real socket of loopback, in a folder of its own, for the length of a closure.
 func withServer(
-    _ options: [String: String] = [:], model: (any LanguageModel)? = nil, folder: URL? = nil,
+    _ options: [String: String] = [:], model: (any LanguageModel)? = nil,
+    reader: (any DocumentReader)? = ScriptedReader(), folder: URL? = nil,
     _ body: @escaping @Sendable (Server) async throws -> Void
 ) async throws {
     let data =
@@ -28,7 +29,7 @@ func withServer(
     let settings = try await Settings.read(options: all, environment: [:], file: nil)
     var logger = Logger(label: "test")
     logger.logLevel = .critical
-    let assembly = try await Assembly.make(settings, logger: logger, model: model)
+    let assembly = try await Assembly.make(settings, logger: logger, model: model, reader: reader)
     for person in [Cast.amina, Cast.tom, Cast.priya] { try await assembly.store.save(person) }
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
     try await withThrowingTaskGroup(of: Void.self) { group in

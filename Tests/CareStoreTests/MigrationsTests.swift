@@ -63,7 +63,11 @@ struct `The schema` {
             #expect(try await running.migrate().isEmpty)
             for check in StoreContract.all {
                 // Each expects a store to itself.
-                for table in ["messages", "replies", "cases", "topics", "log_outbox", "people", "secrets", "flags"] {
+                if engine == .sqlite { _ = try await new.write { try $0.run("DELETE FROM document_search", []) } }
+                for table in [
+                    "document_pages", "documents", "uploads", "messages", "replies", "cases", "topics", "log_outbox",
+                    "people", "secrets", "flags",
+                ] {
                     _ = try await new.write { try $0.run("DELETE FROM \(table)", []) }
                 }
                 _ = try await new.write { session in

@@ -32,6 +32,8 @@ struct `An installation that moves` {
         }
         for number in 1...3 { try await store.record(StoreContract.entry(number)) }
         try await store.set(.coordinatorEnabled, to: true)
+        _ = try await StoreContract.readThrough(store, "خضاب الدم 13.2\r\n\u{1}", in: careCase, digest: "d")
+        _ = try await StoreContract.upload(store, in: careCase)
         try await StoreContract.settleAll(store)
     }
 
@@ -54,6 +56,7 @@ struct `An installation that moves` {
                 let list = try await old.cases(of: Cast.amina.id, limit: 100)
                 #expect(try await new.cases(of: Cast.amina.id, limit: 100) == list)
                 #expect(try await new.verify().fault == nil)
+                #expect(try await new.search(["خضاب"], of: Cast.amina.id, limit: 5).count == 1, "words are found there")
                 #expect(try await new.auditHead() == old.auditHead())
                 let last = try await old.recentFacts(since: Moment(milliseconds: 0), limit: 9_999).last?.1.number ?? 0
                 let said = try await StoreContract.say("later", key: "later", in: list[0], new) {
@@ -172,7 +175,10 @@ struct `An installation that moves` {
                 ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
                 : "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'public'"
             let names = try await database.read { try $0.rows(sql, []).map { try $0.text("name") } }
-            #expect(Set(names) == Set(Moving.tables.map(\.name) + ["schema_steps", "stream_tickets"]))
+            // What the search of SQLite keeps is made of `document_pages`, by its trigger.
+            #expect(
+                Set(names.filter { !$0.hasPrefix("document_search") })
+                    == Set(Moving.tables.map(\.name) + ["schema_steps", "stream_tickets"]))
         }
     }
 

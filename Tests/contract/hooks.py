@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import threading
+import time
 import uuid
 import zlib
 
@@ -18,12 +19,18 @@ import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 
 from contract import Contract
+from papers import metadata, paper
 
 ORIGIN = os.environ["CONTRACT_ORIGIN"]
 CONTRACT = Contract()
 PEOPLE = itertools.cycle(["amina", "tom"])
 TALLY = collections.Counter()
 lock = threading.Lock()
+
+
+@schemathesis.serializer("application/offset+octet-stream")
+def piece(context, value):
+    return value if isinstance(value, bytes) else json.dumps(value).encode()
 
 
 class Seat:
@@ -43,6 +50,8 @@ class Amina(Seat):
     def __init__(self):
         super().__init__("amina")
         self.cases = itertools.cycle([self.new_case() for _ in range(3)])
+        self.made = 0
+        self.ready = None
 
     def new_case(self):
         return self.post("/api/v1/cases", {})["id"]
@@ -58,6 +67,50 @@ class Amina(Seat):
         self.post(f"/api/v1/cases/{ids['id']}/replies/{ids['reply']}/stop")
         return ids
 
+
+    def new_document(self, word="Haemoglobin"):
+        self.made += 1
+        words = f"{word}: 13.{self.made} g/dL (13.0-17.0)\n"
+        case = next(self.cases)
+        form = {"case_id": (None, case), "file": (f"{self.made}.txt", words.encode(), "text/plain")}
+        answer = requests.post(
+            f"{ORIGIN}/api/v1/patients/amina/documents", files=form, headers=self.headers, timeout=10)
+        answer.raise_for_status()
+        return {"patient": "amina", "document": answer.json()["id"]}
+
+    def read_document(self):
+        """One whose page has a picture and that is ready; made once."""
+        if self.ready is None:
+            pdf = paper("Haemoglobin 13.2 g/dL")
+            form = {"case_id": (None, next(self.cases)), "file": ("report.pdf", pdf, "application/pdf")}
+            answer = requests.post(
+                f"{ORIGIN}/api/v1/patients/amina/documents", files=form, headers=self.headers, timeout=10)
+            answer.raise_for_status()
+            document = answer.json()["id"]
+            self.wait_for(document, "ready")
+            self.ready = {"patient": "amina", "document": document}
+        return self.ready
+
+    def failed_document(self):
+        """The scanner of the tests breaks off over this word (clamd.py)."""
+        made = self.new_document("BREAKS-OFF")
+        self.wait_for(made["document"], "failed")
+        return made
+
+    def wait_for(self, document, stage):
+        for _ in range(600):
+            address = f"{ORIGIN}/api/v1/patients/amina/documents/{document}"
+            if requests.get(address, headers=self.headers, timeout=10).json()["document"]["stage"] == stage:
+                return
+            time.sleep(0.1)
+        raise RuntimeError(f"the document is not {stage}")
+
+    def new_upload(self):
+        headers = self.headers | {
+            "Tus-Resumable": "1.0.0", "Upload-Length": "1000", "Upload-Metadata": metadata(next(self.cases))}
+        answer = requests.post(f"{ORIGIN}/api/v1/patients/amina/uploads", headers=headers, timeout=10)
+        answer.raise_for_status()
+        return {"patient": "amina", "upload": answer.headers["Location"].rsplit("/", 1)[1]}
 
     def accepted_case(self):
         case = self.new_case()
@@ -92,8 +145,22 @@ def before_call(context, case, kwargs):
                 case "retryReply": real = AMINA.stopped_reply()
                 case "acceptCase": real = {"id": AMINA.new_case()}
                 case "releaseCase": real = AMINA.accepted_case()
+                case "getDocument" | "getDocumentText" | "getDocumentPage" | "getDocumentFile":
+                    real = AMINA.read_document() | ({"page": 1} if operation == "getDocumentPage" else {})
+                case "deleteDocument": real = AMINA.new_document()
+                case "retryDocument": real = AMINA.failed_document()
+                case "getUploadOffset" | "appendToUpload" | "cancelUpload": real = AMINA.new_upload()
+                case _ if "patient" in case.path_parameters: real = {"patient": "amina"}
                 case _: real = {"id": next(AMINA.cases)}
         case.path_parameters = case.path_parameters | real
+        headers = dict(case.headers or {})
+        if operation == "addDocument" and not is_bad_at(ParameterLocation.BODY):
+            case.body = {"case_id": next(AMINA.cases), "file": case.body.get("file") or b"Ferritin"}
+        if operation == "beginUpload" and not is_bad_at(ParameterLocation.HEADER):
+            case.headers = headers | {"Upload-Metadata": metadata(next(AMINA.cases))}
+        if operation == "appendToUpload" and not is_bad_at(ParameterLocation.HEADER):
+            case.headers = headers | {"Upload-Offset": "0"}
+            case.body = b"some bytes"
         if operation in ("acceptCase", "releaseCase") and is_signed_in(case):
             case.headers = dict(case.headers or {}) | PRIYA.headers  # a coordinator's to do
 

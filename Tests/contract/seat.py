@@ -40,6 +40,9 @@ class Seat:
         self.seen.add((operation, response.status_code))
         return response
 
+    def request(self, method, path, **options):
+        return self._request(method, path, **options)
+
     def problem(self, method, path, **options):
         """The code of a problem, after the document has agreed to the response."""
         response = self._request(method, path, **options)

@@ -8,6 +8,8 @@ import uuid
 
 import pytest
 
+from clamd import Clamd
+from papers import papers_are_given_read_and_forgotten
 from seat import Seat
 from server import Server
 
@@ -16,7 +18,9 @@ LONG_QUESTION = "How long would I stay?"
 
 @pytest.fixture
 def server():
-    with Server(GUIDE_PACE_MS=30, HEARTBEAT_SECONDS=1, MESSAGES_PER_MINUTE=1_000) as server:
+    with Clamd() as clamd, Server(
+        GUIDE_PACE_MS=30, HEARTBEAT_SECONDS=1, MESSAGES_PER_MINUTE=1_000, CLAMD_ADDRESS=clamd.address,
+    ) as server:
         yield server
 
 
@@ -45,13 +49,14 @@ def test_a_conversation_is_what_the_document_says(server, contract):
     a_ticket_opens_one_stream(amina, case)
     a_position_of_another_epoch_is_reset(amina, case)
     history_goes_back_page_by_page(amina, case)
+    papers_are_given_read_and_forgotten(amina, name(case))
     the_server_says_goodbye(amina, case)
 
     promised = {(operation, status) for operation in contract.operations for status in contract.successes(operation)}
     assert promised <= amina.seen, f"not seen: {sorted(promised - amina.seen)}"
     kinds = {
         "ready", "message", "case", "handling", "reply.started", "reply.delta", "reply.finished", "reply.stopped",
-        "reply.snapshot", "heartbeat", "reset", "bye",
+        "reply.snapshot", "document", "heartbeat", "reset", "bye",
     }
     assert kinds <= amina.kinds, f"not seen: {sorted(kinds - amina.kinds)}"
 

@@ -22,6 +22,12 @@ package enum Asker: String, Sendable, CaseIterable {
             }
     }
 
+    /// Seen from what belongs to a patient.
+    package init(_ person: Person?, aboutPatient id: PersonID) {
+        self.init(person)
+        if let person, self == .patient, id != person.id { self = .stranger }
+    }
+
     /// Seen from a case; `nil`: there is none of that id.
     package init(_ person: Person?, about careCase: CareCase?) {
         self.init(person)
@@ -62,6 +68,12 @@ package enum Right: String, Sendable, CaseIterable {
     case acceptCase = "accept_case"
     case releaseCase = "release_case"
 
+    case readDocuments = "read_documents"
+    case followDocuments = "follow_documents"
+    case addDocument = "add_document"
+    case retryDocument = "retry_document"
+    case deleteDocument = "delete_document"
+
     /// The one table. Pure: what a token says and what the store holds come in as `Asker`.
     package func access(of asker: Asker) -> Access {
         // swift-format-ignore
@@ -85,6 +97,12 @@ package enum Right: String, Sendable, CaseIterable {
         case .retryReply:           (.signIn, .allow,  .hide,   .refuse)
         case .acceptCase:           (.signIn, .refuse, .hide,   .allow)
         case .releaseCase:          (.signIn, .refuse, .hide,   .allow)
+
+        case .readDocuments:        (.signIn, .allow,  .hide,   .allow)
+        case .followDocuments:      (.signIn, .allow,  .hide,   .allow)
+        case .addDocument:          (.signIn, .allow,  .hide,   .refuse)
+        case .retryDocument:        (.signIn, .allow,  .hide,   .allow)
+        case .deleteDocument:       (.signIn, .allow,  .hide,   .refuse)
         }
         return switch asker {
         case .nobody: row.nobody
@@ -98,9 +116,17 @@ package enum Right: String, Sendable, CaseIterable {
     package var isAboutCase: Bool {
         switch self {
         case .useApp, .readHealth, .readConfiguration, .signInForDevelopment, .readSelf, .listOwnCases, .openCase,
-            .takeTicket:
+            .takeTicket, .readDocuments, .followDocuments, .addDocument, .retryDocument, .deleteDocument:
             false
         case .readCase, .readMessages, .followCase, .ask, .stopReply, .retryReply, .acceptCase, .releaseCase: true
+        }
+    }
+
+    /// Whether it is about what belongs to a patient, whichever case it was given in.
+    package var isAboutPatient: Bool {
+        switch self {
+        case .readDocuments, .followDocuments, .addDocument, .retryDocument, .deleteDocument: true
+        default: false
         }
     }
 

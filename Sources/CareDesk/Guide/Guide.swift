@@ -39,7 +39,11 @@ package struct Guide: LanguageModel {
         await emit(.finished(.complete))
     }
 
-    package func words(for prompt: Prompt) -> String { Interview(prompt).answer() }
+    package func words(for prompt: Prompt) -> String {
+        let question = prompt.turns.last { $0.speaker == .patient }?.text ?? ""
+        let language = Language.written(question) ?? prompt.language
+        return ReportAnswer.text(to: question, in: language, papers: prompt.papers) ?? Interview(prompt).answer()
+    }
 
     /// The first message of a case, before the patient has written.
     package func greeting(in language: Language, name: String?) -> String {

@@ -25,6 +25,10 @@ package struct Prompt: Sendable, Hashable {
     package var language: Language
     /// Opaque, never a name or number (Anthropic `metadata.user_id`).
     package var userHash: String
+    /// What the case's documents say, quoted as the words of strangers (`PapersWriter`); it stands before the last turn.
+    package var material: String?
+    /// The same for who needs no model to read them.
+    package var papers: [Paper] = []
 
     package struct Turn: Sendable, Hashable {
         package enum Speaker: Sendable, Hashable { case patient, assistant }

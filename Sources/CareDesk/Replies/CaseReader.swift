@@ -10,6 +10,8 @@ package struct CaseReader: Sendable {
         package var careCase: CareCase
         package var messages: [Message]
         package var hasMore: Bool
+        /// Of the case, oldest first, deleted ones too.
+        package var documents: [Document]
         /// In flight, or ended without a word and the last one: see `CaseStore.currentReply`.
         package var reply: Reply?
         package var cursor: Position
@@ -17,9 +19,14 @@ package struct CaseReader: Sendable {
 
     private let store: any CaseStore
     private let log: any EventLog
+    private let documents: (any DocumentStore)?
+    /// Documents in a snapshot, the newest.
+    package static let documentLimit = 500
 
-    package init(store: any CaseStore, log: any EventLog) {
+    /// `documents` nil: for who only waits.
+    package init(store: any CaseStore, log: any EventLog, documents: (any DocumentStore)? = nil) {
         self.store = store
+        self.documents = documents
         self.log = log
     }
 
@@ -32,9 +39,11 @@ package struct CaseReader: Sendable {
         let reply = try await store.currentReply(of: careCase.id)?.withWords(of: reading.running)
         let (messages, hasMore) = try await page(
             of: careCase.id, before: nil, limit: Self.page, audience: audience)
+        let papers = try await documents?.documents(in: careCase.id, limit: Self.documentLimit) ?? []
         guard let careCase = try await store.careCase(careCase.id) else { return nil }
         return Snapshot(
-            careCase: careCase, messages: messages, hasMore: hasMore, reply: reply, cursor: reading.position)
+            careCase: careCase, messages: messages, hasMore: hasMore, documents: papers, reply: reply,
+            cursor: reading.position)
     }
 
     package func page(

@@ -14,7 +14,10 @@ package struct PromptWriter: Sendable {
     }
 
     /// `messages` oldest first; those meant for staff are never told to a model.
-    package func prompt(for careCase: CareCase, messages: [Message]) -> Prompt {
+    /// What documents may say of it, beside the history.
+    package static let papersBudget = 4_000
+
+    package func prompt(for careCase: CareCase, messages: [Message], papers: [Paper] = []) -> Prompt {
         var turns: [Prompt.Turn] = []
         var left = tokenBudget
         for message in messages.reversed() where message.audience == .everyone && !message.body.isEmpty {
@@ -28,9 +31,13 @@ package struct PromptWriter: Sendable {
         // A fixed answer said while this reply waited comes after the question; a prompt that ends with the assistant would
         // be continued instead of answered.
         turns.removeSubrange(((turns.lastIndex { $0.speaker == .patient } ?? -1) + 1)...)
-        return Prompt(
+        var prompt = Prompt(
             system: system(careCase.language), turns: turns, language: careCase.language,
             userHash: careCase.id.rawValue)
+        prompt.papers = papers
+        prompt.material = PapersWriter.text(
+            for: papers, question: turns.last?.text ?? "", budget: min(tokenBudget, Self.papersBudget))
+        return prompt
     }
 
     private static func turn(_ message: Message) -> Prompt.Turn? {

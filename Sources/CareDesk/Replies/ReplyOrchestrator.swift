@@ -47,6 +47,7 @@ package final class ReplyOrchestrator: Sendable {
     private let publisher: FactPublisher
     private let answering: Answering
     private let prompts: PromptWriter
+    private let documents: (any DocumentStore)?
     private let flags: any Flags
     private let time: Timekeeper
     private let settings: Settings
@@ -58,7 +59,8 @@ package final class ReplyOrchestrator: Sendable {
 
     package init(
         store: any CaseStore, log: any EventLog, publisher: FactPublisher, answering: Answering, prompts: PromptWriter,
-        flags: any Flags, time: Timekeeper = .system, settings: Settings = Settings(),
+        documents: (any DocumentStore)? = nil, flags: any Flags, time: Timekeeper = .system,
+        settings: Settings = Settings(),
         report: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.store = store
@@ -66,6 +68,7 @@ package final class ReplyOrchestrator: Sendable {
         self.publisher = publisher
         self.answering = answering
         self.prompts = prompts
+        self.documents = documents
         self.flags = flags
         self.time = time
         self.settings = settings
@@ -300,7 +303,22 @@ package final class ReplyOrchestrator: Sendable {
         let messages = try await store.messages(
             of: careCase.id, before: nil, limit: PromptWriter.historyLimit, audience: .everyone)
         // A retry answers again; what the earlier attempt left is not part of the conversation it answers.
-        return prompts.prompt(for: careCase, messages: messages.filter { $0.replyID != started.reply.id })
+        return prompts.prompt(
+            for: careCase, messages: messages.filter { $0.replyID != started.reply.id },
+            papers: try await papers(of: careCase.id))
+    }
+
+    /// The newest documents of the case that have been read, oldest first.
+    private func papers(of caseID: CaseID) async throws -> [Paper] {
+        guard let documents else { return [] }
+        var papers: [Paper] = []
+        for document in try await documents.documents(in: caseID, limit: Paper.limit * 4).reversed()
+        where document.stage == .ready && papers.count < Paper.limit {
+            guard let content = try await documents.content(of: document.id) else { continue }
+            papers.append(
+                Paper(document: content.document, extraction: content.extraction, pages: content.pages.map(\.text)))
+        }
+        return papers.reversed()
     }
 
     private func end(_ started: StartedReply, _ ending: ReplyEnding) async {

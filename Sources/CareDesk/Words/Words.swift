@@ -59,9 +59,9 @@ struct Words: Sendable {
     var isEmpty: Bool { all.isEmpty }
     var joined: String { all.map(\.text).joined(separator: " ") }
 
-    private enum Kind { case dropped, blank, comma, kept(Unicode.Scalar), stop(question: Bool) }
+    enum Kind { case dropped, blank, comma, kept(Unicode.Scalar), stop(question: Bool) }
 
-    private static func kind(of scalar: Unicode.Scalar) -> Kind {
+    static func kind(of scalar: Unicode.Scalar) -> Kind {
         switch scalar.value {
         case 0x41...0x5A: return .kept(Unicode.Scalar(UInt8(scalar.value + 0x20)))
         case 0x30...0x39, 0x61...0x7A: return .kept(scalar)

@@ -18,7 +18,10 @@ struct ChatTurn: Encodable, Equatable {
     /// (a stopped answer may leave one) are left out, because the upstreams refuse those.
     static func turns(of prompt: Prompt) -> [ChatTurn] {
         var turns: [ChatTurn] = []
-        for turn in prompt.turns where turn.text.contains(where: { !$0.isWhitespace }) {
+        var told = prompt.turns
+        // Before the question, in the patient's turn: it is nothing the operator says, so it has no place in the system's.
+        if let material = prompt.material { told.insert(Prompt.Turn(.patient, material), at: max(0, told.count - 1)) }
+        for turn in told where turn.text.contains(where: { !$0.isWhitespace }) {
             let role = turn.speaker == .patient ? "user" : "assistant"
             if let last = turns.indices.last, turns[last].role == role {
                 turns[last].content += "\n\n" + turn.text

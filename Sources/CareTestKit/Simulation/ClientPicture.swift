@@ -7,11 +7,13 @@ package struct ClientPicture: Sendable {
     package struct Snapshot: Sendable {
         package var careCase: CareCase
         package var messages: [Message]
+        package var documents: [Document]
         package var reply: Reply?
 
-        package init(careCase: CareCase, messages: [Message], reply: Reply?) {
+        package init(careCase: CareCase, messages: [Message], documents: [Document] = [], reply: Reply?) {
             self.careCase = careCase
             self.messages = messages
+            self.documents = documents
             self.reply = reply
         }
     }
@@ -28,6 +30,7 @@ package struct ClientPicture: Sendable {
     package private(set) var handling = Handling()
     package private(set) var messages: [MessageID: Message] = [:]
     private var replies: [ReplyID: Words] = [:]
+    private var documents: [DocumentID: Document] = [:]
     /// Attempts that a snapshot knew to be over: what is still told of them is old.
     private var past: [ReplyID: Int] = [:]
     /// A rule said "fetch the snapshot".
@@ -39,6 +42,7 @@ package struct ClientPicture: Sendable {
         needsSnapshot = false
         about(snapshot.careCase)
         for message in snapshot.messages { keep(message) }
+        for document in snapshot.documents { keep(document) }
         // What was believed to run and is not told of is over; a stream that is behind the snapshot still tells its words.
         for (id, words) in replies where !words.isOver && id != snapshot.reply?.id {
             replies[id] = nil
@@ -57,6 +61,7 @@ package struct ClientPicture: Sendable {
         switch event {
         case .message(let message): keep(message)
         case .careCase(let value): about(value)
+        case .document(let document): keep(document)
         case .handling(_, let value): if value.version > handling.version { handling = value }
         case .replyStarted(let attempt, let sequence):
             guard !isSettled(attempt.replyID, attempt.number),
@@ -117,6 +122,11 @@ package struct ClientPicture: Sendable {
         if let id = message.replyID, let held = replies[id], held.attempt <= message.version { replies[id] = nil }
     }
 
+    private mutating func keep(_ document: Document) {
+        guard (documents[document.id]?.version ?? 0) < document.version else { return }
+        documents[document.id] = document
+    }
+
     private mutating func about(_ value: CareCase) {
         if value.handling.version > handling.version { handling = value.handling }
         if (careCase?.version ?? 0) < value.version { careCase = value }
@@ -138,13 +148,15 @@ package struct ClientPicture: Sendable {
         let reply = (running ?? wordless).map { "\($0.attempt)@\($0.sequence) \($0.isOver ? "over" : $0.text)" }
         return Shown(
             handling: handling, version: careCase?.version ?? 0,
-            messages: messages.values.sorted { $0.sequence < $1.sequence }, reply: reply)
+            messages: messages.values.sorted { $0.sequence < $1.sequence },
+            documents: documents.values.sorted { $0.sequence < $1.sequence }, reply: reply)
     }
 
     package struct Shown: Sendable, Hashable, CustomStringConvertible {
         var handling: Handling
         var version: Int
         package var messages: [Message]
+        package var documents: [Document]
         package var reply: String?
 
         /// One line: who handles it, the last messages, the answer in flight or the end without a word.

@@ -18,6 +18,7 @@ struct Gate: Sendable {
 
     /// The context with the case of the path, if the right is about one.
     private func enter(_ right: Right, _ context: CareContext) async throws -> CareContext {
+        if right.isAboutPatient, let caller = context.caller { return try await enter(right, context, caller) }
         guard right.isAboutCase, let caller = context.caller else {
             try obey(right.access(of: Asker(context.caller?.person)), right)
             return context
@@ -42,6 +43,32 @@ struct Gate: Sendable {
         }
         try obey(access, right)
         context.visited = found
+        return context
+    }
+
+    /// The context with the patient of the path. Staff find whoever is known here.
+    private func enter(_ right: Right, _ context: CareContext, _ caller: Caller) async throws -> CareContext {
+        let id: PersonID = try context.id("patient")
+        let asker = Asker(caller.person, aboutPatient: id)
+        var access = right.access(of: asker)
+        var context = context
+        if asker == .coordinator {
+            let isThere = try await store.person(id)?.role == .patient
+            if !isThere { access = .hide }
+            var entry = AuditEntry(
+                at: .now, person: caller.person.id, session: caller.session, right: right, caseID: nil,
+                patientID: id, outcome: .done, request: context.id)
+            context.change = entry
+            entry.outcome =
+                switch access {
+                case .allow: .allowed
+                case .refuse, .signIn: .refused
+                case .hide: .notFound
+                }
+            try await record(entry)
+        }
+        try obey(access, right)
+        context.visitedPatient = id
         return context
     }
 

@@ -19,6 +19,12 @@ package struct Route: Sendable {
         Route(method: .post, path: path, right: right, handler: handler)
     }
 
+    static func on(
+        _ method: HTTPRequest.Method, _ path: String, _ right: Right, _ handler: @escaping Handler
+    ) -> Route {
+        Route(method: method, path: path, right: right, handler: handler)
+    }
+
     /// Whatever answers GET answers HEAD (RFC 9110 §9.1): monitors and proxies ask that way, with the same right.
     var head: Route? {
         guard method == .get else { return nil }
@@ -44,7 +50,7 @@ extension Router<CareContext> {
         for route in all {
             let place: any RouterMethods<CareContext> =
                 switch route.right {
-                case .followCase: streams
+                case .followCase, .followDocuments: streams
                 case let right where right.needsSignIn: signedIn
                 default: self
                 }

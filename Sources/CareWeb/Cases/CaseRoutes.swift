@@ -34,10 +34,11 @@ struct CaseRoutes {
         var careCase: CareCase
         var messages: [Message]
         var more: Bool
+        var documents: [Document]
         var reply: CurrentReply?
         var cursor: String
         enum CodingKeys: String, CodingKey {
-            case messages, more, reply, cursor
+            case messages, more, documents, reply, cursor
             case careCase = "case"
         }
 
@@ -46,6 +47,7 @@ struct CaseRoutes {
             try container.encode(careCase, forKey: .careCase)
             try container.encode(messages, forKey: .messages)
             try container.encode(more, forKey: .more)
+            try container.encode(documents, forKey: .documents)
             try container.encode(reply, forKey: .reply)
             try container.encode(cursor, forKey: .cursor)
         }
@@ -84,7 +86,8 @@ struct CaseRoutes {
         return try JSON.response(
             Snapshot(
                 careCase: snapshot.careCase, messages: snapshot.messages, more: snapshot.hasMore,
-                reply: snapshot.reply.map(CurrentReply.init), cursor: snapshot.cursor.description))
+                documents: snapshot.documents, reply: snapshot.reply.map(CurrentReply.init),
+                cursor: snapshot.cursor.description))
     }
 
     func messages(_ request: Request, _ context: CareContext) async throws -> Response {

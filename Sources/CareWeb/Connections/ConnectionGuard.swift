@@ -49,7 +49,8 @@ final class ConnectionGuard: ChannelDuplexHandler {
             state.headRead(isLast: !head.isKeepAlive, at: .now())
             if head.headers.contains(name: "expect") { sayContinue(context) }
             context.fireChannelRead(data)
-        case .body:
+        case .body(let part):
+            state.bodyPart(part.readableBytes)
             if state.isReading { context.fireChannelRead(data) }
         case .end:
             guard state.isReading else { return }

@@ -9,6 +9,8 @@ package struct ConnectionLimits: Sendable {
     package var head: Duration = .seconds(10)
     /// From a head to the end of its body; then `request_too_slow`.
     package var body: Duration = .seconds(30)
+    /// Bytes that give a body one second more: a document over a bad line takes long, a client that trickles gets nowhere.
+    package var bodyBytesPerSecond = 4_096
     /// From the end of an answer to the end of the next head; then the connection is closed. Longer than the minute for
     /// which a proxy usually keeps one, so that it is the proxy who closes.
     package var idle: Duration = .seconds(75)

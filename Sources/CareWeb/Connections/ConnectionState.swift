@@ -21,6 +21,7 @@ struct ConnectionState {
     /// The head of the answer to the oldest request is out.
     private(set) var hasBegun = false
 
+    private var bodyBytes = 0
     private var hasAnswered = false
     private var since: NIODeadline
     private var stalledSince: NIODeadline?
@@ -31,10 +32,12 @@ struct ConnectionState {
     mutating func headRead(isLast: Bool, at now: NIODeadline) {
         answering += 1
         isReading = true
+        bodyBytes = 0
         self.isLast = isLast
         if answering == 1 { since = now }
     }
 
+    mutating func bodyPart(_ bytes: Int) { bodyBytes += bytes }
     mutating func bodyRead() { isReading = false }
 
     /// Nothing more is read; `problem` is what is left to say.
@@ -72,7 +75,9 @@ struct ConnectionState {
         if isOver { return (lingersUntil, .lingering) }
         let reading: (NIODeadline, Lateness)? =
             if isReading, answering <= 1 {
-                (since + TimeAmount(limits.body), .body)
+                (
+                    since + TimeAmount(limits.body) + .seconds(Int64(bodyBytes / limits.bodyBytesPerSecond)), .body
+                )
             } else if answering == 0 {
                 (since + TimeAmount(hasAnswered ? limits.idle : limits.head), .head)
             } else {

@@ -50,6 +50,10 @@ package struct Problem: Error, Sendable, Equatable {
         "This cannot be stored or looked up now, and nothing of it was. Send the same again in a moment.",
         retryAfter: 2)
 
+    static let blobsUnavailable = Problem(
+        .serviceUnavailable, "documents_unavailable",
+        "Files cannot be kept or fetched now; what was kept is safe. Go on in a moment.", retryAfter: 5)
+
     static let tooManyConnections = Problem(
         .serviceUnavailable, "too_many_connections", "This node has all the connections it can hold; try again.",
         retryAfter: 1)

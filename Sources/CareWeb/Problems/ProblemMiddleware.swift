@@ -28,6 +28,11 @@ struct ProblemMiddleware: RouterMiddleware {
         } catch is StoreUnavailable {
             // Not logged here: the store says once that it began and once that it is over.
             response = Problem.storeUnavailable.response()
+        } catch let error as BlobStoreUnavailable {
+            logger.error("documents cannot be kept", metadata: ["reason": "\(error.reason)"])
+            response = Problem.blobsUnavailable.response()
+        } catch is NoSuchBlob {
+            response = Problem.notFound.response()
         } catch is CancellationError {
             response = Problem.shuttingDown.response()
         } catch {

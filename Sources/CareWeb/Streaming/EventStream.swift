@@ -7,7 +7,8 @@ import NIOCore
 /// the socket's own back-pressure decide how fast that goes.
 struct EventStream: Sendable {
     let follower: Follower
-    let caseID: CaseID
+    /// Nil on a stream that is about no case in particular.
+    let caseID: CaseID?
     let isStreaming: Bool
 
     @concurrent
@@ -35,7 +36,7 @@ struct EventStream: Sendable {
         switch item {
         case .ready(let position):
             frame(
-                "ready", at: position, #"{"type":"ready","case_id":"\#(caseID)","streaming":\#(isStreaming)}"#, &buffer)
+                "ready", at: position, #"{"type":"ready",\#(subject)"streaming":\#(isStreaming)}"#, &buffer)
         case .entry(let entry, let position):
             buffer.writeString("id: \(position)\nevent: \(entry.event.type)\ndata: ")
             buffer.writeBytes(entry.json)
@@ -44,20 +45,22 @@ struct EventStream: Sendable {
             guard let json = try? CareEvent.replySnapshot(fold).json() else { return }
             frame("reply.snapshot", at: position, String(decoding: json, as: UTF8.self), &buffer)
         case .reset(let reason, let position):
-            let json = #"{"type":"reset","case_id":"\#(caseID)","reason":"\#(reason.rawValue)"}"#
+            let json = #"{"type":"reset",\#(subject)"reason":"\#(reason.rawValue)"}"#
             frame("reset", at: position, json, &buffer)
         case .heartbeat(nil): buffer.writeStaticString(Self.heartbeat)
         case .heartbeat(let position): frame("heartbeat", at: position, #"{"type":"heartbeat"}"#, &buffer)
         case .signal(let signal): frame(signal.kind.rawValue, at: nil, signal.json, &buffer)
         case .parting(.authExpired):
-            frame("auth_expired", at: nil, #"{"type":"auth_expired","case_id":"\#(caseID)"}"#, &buffer)
+            frame("auth_expired", at: nil, #"{\#(subject)"type":"auth_expired"}"#, &buffer)
         case .parting(let parting):
             var retry: Int64 = 0
             if case .restarting(let duration) = parting { retry = duration.milliseconds }
-            let json = #"{"type":"bye","case_id":"\#(caseID)","reason":"\#(parting.reason)","retry_ms":\#(retry)}"#
+            let json = #"{"type":"bye",\#(subject)"reason":"\#(parting.reason)","retry_ms":\#(retry)}"#
             frame("bye", at: nil, json, &buffer)
         }
     }
+
+    private var subject: String { caseID.map { "\"case_id\":\"\($0)\"," } ?? "" }
 
     private static let heartbeat: StaticString = "event: heartbeat\ndata: {\"type\":\"heartbeat\"}\n\n"
 

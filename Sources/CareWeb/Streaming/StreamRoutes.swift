@@ -20,20 +20,33 @@ struct StreamRoutes {
         try await open(.messages, request, context)
     }
 
+    /// The documents of a patient, in whichever case they were given.
+    func documents(_ request: Request, _ context: CareContext) async throws -> Response {
+        try await open(
+            .patient(try context.patient()), StreamView(caseID: nil, part: .documents), subject: nil, request, context)
+    }
+
     private func open(_ part: StreamView.Part, _ request: Request, _ context: CareContext) async throws -> Response {
+        let (caller, careCase) = try context.visit()
+        return try await open(
+            .patient(careCase.patientID), StreamView(caseID: careCase.id, part: part, audience: caller.audience),
+            subject: careCase.id, request, context)
+    }
+
+    private func open(
+        _ topic: Topic, _ view: StreamView, subject: CaseID?, _ request: Request, _ context: CareContext
+    ) async throws -> Response {
         // A body nobody reads would keep the connection's reader waiting, and the end of the stream unnoticed.
         guard request.headers[.transferEncoding] == nil, (request.headers[.contentLength] ?? "0") == "0" else {
             throw Problem(.badRequest, "invalid_field", "A stream is asked for without a body.", field: "body")
         }
-        let (caller, careCase) = try context.visit()
+        let caller = try context.required()
         let cursor = try position(request.uri.queryParameters["cursor"].map(String.init))
         // The header wins: a browser's own reconnect repeats the old URL with the old ?cursor=.
         let from = try request.headers[.lastEventID].map(position) ?? cursor
-        let follower = try await log.follow(
-            .patient(careCase.patientID), from: from,
-            view: StreamView(caseID: careCase.id, part: part, audience: caller.audience))
+        let follower = try await log.follow(topic, from: from, view: view)
         let stream = EventStream(
-            follower: follower, caseID: careCase.id,
+            follower: follower, caseID: subject,
             isStreaming: try await flags.value(of: .enableResponseStreaming))
         let channel = context.channel
         let place = try board.add(follower, of: caller) { channel.close(promise: nil) }

@@ -1,0 +1,150 @@
+package import CareDomain
+
+/// The truth about documents: what they are, how far they have been read, what they say. Their bytes lie in a `BlobStore`.
+///
+/// Guarantees, beside those of `CaseStore`:
+/// - Whoever reads a document holds a claim; a verb that moves it does nothing for a claim that is no longer the newest or
+///   whose document has been deleted. So two nodes never write into one document, and a late one changes nothing.
+/// - Every change that a reader can see is a `document` fact with a higher version.
+/// - The same bytes of the same patient are one document, until it is deleted.
+package protocol DocumentStore: Sendable {
+    /// Announces bytes to come. Again with the same id: `existing` if it is the same upload.
+    func begin(_ upload: Upload, limits: UploadLimits) async throws -> UploadBegun
+    func upload(_ id: DocumentID) async throws -> Upload?
+    /// Somebody still sends.
+    func touch(_ id: DocumentID, at now: Moment) async throws
+    /// False when there was none.
+    func cancelUpload(_ id: DocumentID) async throws -> Bool
+    /// Uploads nobody has sent to since a moment, oldest first.
+    func uploads(untouchedSince moment: Moment, limit: Int) async throws -> [Upload]
+    /// All bytes are there: the upload becomes a document, or is found to be one that is there. Again: the same document.
+    func receive(_ id: DocumentID, bytes: Int, digest: String, at now: Moment) async throws -> ReceivedDocument
+
+    func document(_ id: DocumentID) async throws -> Document?
+    /// Newest first, without deleted ones.
+    func documents(of patient: PersonID, limit: Int) async throws -> [Document]
+    /// Oldest first, deleted ones too: the timeline keeps their places.
+    func documents(in caseID: CaseID, limit: Int) async throws -> [Document]
+    func content(of id: DocumentID) async throws -> DocumentContent?
+    /// Pages that have all of the words, best first. `words` are folded (`SearchWords`).
+    func search(_ words: [String], of patient: PersonID, limit: Int) async throws -> [PageHit]
+
+    /// The oldest document that waits and that nobody reads, with a lease on it; counts the try.
+    func claim(lease until: Moment, at now: Moment) async throws -> DocumentClaim?
+    /// Prolongs the lease. False when the claim is not the newest any more.
+    func renew(_ claim: DocumentClaim, lease until: Moment) async throws -> Bool
+    /// One step on; nil when the claim is not the newest any more.
+    func advance(_ claim: DocumentClaim, by step: DocumentStep, at now: Moment) async throws -> Document?
+    /// Gives it back unread, for somebody else at once, and takes back the try.
+    func release(_ claim: DocumentClaim) async throws
+
+    /// `entry`: what staff's trail gets in the same transaction.
+    func retry(_ id: DocumentID, at now: Moment, noting entry: AuditEntry?) async throws -> DocumentRetry
+    /// Everything it says is forgotten; its place in the timeline stays. `entry` likewise. Nil when there is none; deleting twice is no error.
+    func delete(_ id: DocumentID, at now: Moment, noting entry: AuditEntry?) async throws -> Document?
+    /// Of these, the ones that are neither an upload nor a document that has not been deleted.
+    func unknown(among ids: [DocumentID]) async throws -> [DocumentID]
+}
+
+/// Bytes on their way.
+package struct Upload: Sendable, Equatable {
+    /// The document's later.
+    package var id: DocumentID
+    package var patientID: PersonID
+    package var caseID: CaseID
+    package var name: String
+    package var bytes: Int
+    package var touchedAt: Moment
+
+    package init(
+        id: DocumentID, patientID: PersonID, caseID: CaseID, name: String, bytes: Int, touchedAt: Moment
+    ) {
+        self.id = id
+        self.patientID = patientID
+        self.caseID = caseID
+        self.name = name
+        self.bytes = bytes
+        self.touchedAt = touchedAt
+    }
+}
+
+package struct UploadLimits: Sendable {
+    /// Uploads of one patient that are not complete.
+    package var open = 20
+    /// Documents of one patient, deleted ones not counted.
+    package var documents = 500
+    package init() {}
+}
+
+package enum UploadBegun: Sendable, Equatable {
+    case begun, noSuchCase, closed, tooManyOpen, tooManyDocuments
+}
+
+package enum ReceivedDocument: Sendable, Equatable {
+    case received(Document)
+    /// The same bytes are there already; the upload is over and its blob nobody's.
+    case known(Document)
+    case noSuchUpload
+}
+
+package struct DocumentContent: Sendable, Equatable {
+    package var document: Document
+    package var extraction: Extraction?
+    package var pages: [PageContent]
+
+    package init(document: Document, extraction: Extraction?, pages: [PageContent]) {
+        self.document = document
+        self.extraction = extraction
+        self.pages = pages
+    }
+}
+
+package struct PageContent: Sendable, Equatable {
+    package var text: PageText
+    package var hasPicture: Bool
+
+    package init(text: PageText, hasPicture: Bool) {
+        self.text = text
+        self.hasPicture = hasPicture
+    }
+}
+
+package struct PageHit: Sendable, Equatable {
+    package var documentID: DocumentID
+    package var page: PageText
+
+    package init(documentID: DocumentID, page: PageText) {
+        self.documentID = documentID
+        self.page = page
+    }
+}
+
+/// The right to move one document on, until the lease is over.
+package struct DocumentClaim: Sendable, Equatable {
+    package var document: Document
+    package var number: Int
+    /// How often somebody has begun, this time included, since it was received or retried.
+    package var tries: Int
+
+    package init(document: Document, number: Int, tries: Int) {
+        self.document = document
+        self.number = number
+        self.tries = tries
+    }
+}
+
+package enum DocumentStep: Sendable, Equatable {
+    /// Looked at by a scanner, or by nobody because there is none.
+    case scanned(byScanner: Bool)
+    case opened(mediaType: String, pages: Int)
+    case page(PageContent)
+    case extracting
+    case ready(Extraction)
+    case rejected(DocumentRefusal)
+    case failed(ReaderTrouble)
+}
+
+package enum DocumentRetry: Sendable, Equatable {
+    case received(Document)
+    case noSuchDocument, notFailed
+}

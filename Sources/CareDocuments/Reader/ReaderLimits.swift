@@ -1,0 +1,28 @@
+/// What a stranger's file may cost. Each bound says what happens at it.
+package struct ReaderLimits: Sendable {
+    /// Wall and processor time of one tool; beyond it the tool is killed: `ReaderTrouble.slow`.
+    package var seconds = 30
+    /// Address space of one tool; beyond it the file is `.tooBig`.
+    package var memoryBytes = 1_536 * 1024 * 1024
+    /// What one tool may say, and the text of one page; beyond it the file is `.tooBig`.
+    package var textBytes = 4 * 1024 * 1024
+    /// A picture of a page; beyond it the file is `.tooBig`.
+    package var pictureBytes = 24 * 1024 * 1024
+    /// One file a tool keeps for itself meanwhile, such as ImageMagick's pixels that do not fit its memory.
+    package var scratchBytes = 1024 * 1024 * 1024
+    /// More pages are `.tooManyPages`.
+    package var pages = 200
+    /// A picture with a longer side, or more pixels, is `.tooBig` before any tool sees it.
+    package var sidePixels = 16_000
+    package var pixels = 64_000_000
+    /// Scalars of one page that are kept; the rest of it is left out.
+    package var pageScalars = 200_000
+    /// Characters of a plain text that make a page.
+    package var textPageCharacters = 3_000
+    /// Long side of a picture that is kept.
+    package var keptPixels = 1_600
+    /// Long side of what the recogniser sees: letters get at least some 20 pixels on an ordinary page.
+    package var recognisedPixels = 2_400...3_400
+
+    package init() {}
+}

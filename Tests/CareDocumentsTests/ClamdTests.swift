@@ -1,0 +1,97 @@
+import CareDesk
+import Foundation
+import Testing
+
+@testable import CareDocuments
+
+struct `clamd` {
+    /// More than one piece.
+    private let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+
+    @Test func `is sent the whole file, and its OK is believed`() async throws {
+        try await ClamdPeer.with(.answers("stream: OK\0")) { peer in
+            try await expect(.clean, at: peer.address)
+            #expect(peer.received == [bytes])
+        }
+    }
+
+    @Test func `is reached by the path of its socket too`() async throws {
+        try await withFolder { folder in
+            try await ClamdPeer.with(.answers("stream: OK\0"), unix: folder.path + "/c.sock") { peer in
+                try await expect(.clean, at: peer.address)
+                try await expect(.clean, at: "unix:" + peer.address)
+            }
+        }
+    }
+
+    @Test func `finds something`() async throws {
+        try await ClamdPeer.with(.answers("stream: Eicar-Test-Signature FOUND\0")) { peer in
+            try await expect(.infected, at: peer.address)
+        }
+    }
+
+    @Test(arguments: [
+        "INSTREAM size limit exceeded. ERROR\0", "stream: OK and more\0", "stream: OK\0stream: OK\0", "OK\0",
+        "stream: \u{E9}\0", "\0", String(repeating: "x", count: 5_000) + "\0",
+    ]) func `is not believed when its answer is unclear`(_ answer: String) async throws {
+        try await ClamdPeer.with(.answers(answer)) { peer in
+            await #expect(throws: ReaderTrouble.scanner) { try await scan(at: peer.address) }
+        }
+    }
+
+    /// Longer than what sockets hold by themselves, so that the early answer finds us still sending.
+    @Test func `is not believed when it says OK before it has seen everything`() async throws {
+        let long = [UInt8](repeating: 7, count: 24_000_000)
+        try await ClamdPeer.with(.answersEarly("stream: OK\0")) { peer in
+            await #expect(throws: ReaderTrouble.scanner) { try await scan(at: peer.address, bytes: long) }
+            #expect(peer.received.isEmpty)
+        }
+    }
+
+    @Test(arguments: [ClamdPeer.Manner.hangsUp, .isSilent])
+    func `is not waited for without end`(_ manner: ClamdPeer.Manner) async throws {
+        try await ClamdPeer.with(manner) { peer in
+            await #expect(throws: ReaderTrouble.scanner) { try await scan(at: peer.address, seconds: 1) }
+        }
+    }
+
+    @Test func `is away`() async throws {
+        var address = ""
+        try await ClamdPeer.with(.isSilent) { address = $0.address }
+        await #expect(throws: ReaderTrouble.scanner) { try await scan(at: address) }
+        await #expect(throws: ReaderTrouble.scanner) { try await scan(at: "/nonexistent/clamd.sock") }
+    }
+
+    @Test func `is not asked about a file it would not take`() async throws {
+        try await ClamdPeer.with(.answers("stream: OK\0")) { peer in
+            await #expect(throws: ReaderTrouble.scanner) { try await scan(at: peer.address, limit: 299_999) }
+            #expect(peer.received.isEmpty)
+        }
+    }
+
+    @Test func `has an address that is one`() {
+        #expect(ClamdScanner.parse("localhost:3310") == .host("localhost", "3310"))
+        #expect(ClamdScanner.parse("[::1]:3310") == .host("::1", "3310"))
+        #expect(ClamdScanner.parse("unix:/run/clamd.sock") == .unix("/run/clamd.sock"))
+        for text in ["", "localhost", ":3310", "localhost:0", "localhost:70000", "::1:3310", "a b:1", "run/clamd.sock"]
+        {
+            #expect(ClamdScanner.parse(text) == nil)
+        }
+    }
+
+    private func expect(_ expected: ScanVerdict, at address: String) async throws {
+        let verdict = try await scan(at: address)
+        #expect(verdict == expected)
+    }
+
+    private func scan(at address: String, seconds: Int = 30, limit: Int? = nil, bytes: [UInt8]? = nil) async throws
+        -> ScanVerdict
+    {
+        try await withFolder { folder in
+            var scanner = try #require(ClamdScanner(address: address))
+            scanner.seconds = seconds
+            if let limit { scanner.streamLimit = limit }
+            return try await scanner.scan(try folder.file("file", bytes ?? self.bytes))
+        }
+    }
+}
