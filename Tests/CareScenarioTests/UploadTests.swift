@@ -78,6 +78,20 @@ struct `An upload` {
         }
     }
 
+    /// A client that had gone has its upload cancelled; if its last byte had come, that must not cost the document.
+    @Test func `that has become a document keeps its bytes, whoever cancels it then`() async throws {
+        try await withServer { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let id = try await amina.announce(5, in: try await amina.open())
+            let name = try #require(DocumentID(rawValue: id))
+            let upload = try #require(await server.assembly.store.upload(name))
+            #expect(try await amina.piece("Haemo", at: 0, of: id).status == 204)
+            try await server.assembly.documents.cancel(upload)
+            #expect(try await amina.isRead(id)["stage"].text == "ready")
+            #expect(try await amina.file("\(amina.papers)/\(id)/file").text == "Haemo")
+        }
+    }
+
     @Test func `has bounds, on both sides of each`() async throws {
         let options = ["document.bytes": "1024", "uploads.atOnce": "2", "documents.perPatient": "3"]
         try await withServer(options) { server in

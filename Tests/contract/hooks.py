@@ -135,6 +135,8 @@ def before_call(context, case, kwargs):
     is_bad_at = meta.is_negative_at
     if not belongs_to_the_real_half(case):
         return
+    if any(name.lower().startswith("x-schemathesis-unknown") for name in case.headers or {}):
+        return  # a header that nobody knows is ignored (RFC 9110 §5.1): of a real thing it would rightly be answered
     operation = case.operation.definition.raw["operationId"]
     if operation == "signIn" and not is_bad_at(ParameterLocation.BODY):
         case.body = case.body | {"person": next(PEOPLE)}
@@ -155,12 +157,11 @@ def before_call(context, case, kwargs):
         case.path_parameters = case.path_parameters | real
         headers = dict(case.headers or {})
         if operation == "addDocument" and not is_bad_at(ParameterLocation.BODY):
-            case.body = {"case_id": next(AMINA.cases), "file": case.body.get("file") or b"Ferritin"}
+            case.body = {"case_id": next(AMINA.cases), "file": "Ferritin"}
         if operation == "beginUpload" and not is_bad_at(ParameterLocation.HEADER):
             case.headers = headers | {"Upload-Metadata": metadata(next(AMINA.cases))}
         if operation == "appendToUpload" and not is_bad_at(ParameterLocation.HEADER):
             case.headers = headers | {"Upload-Offset": "0"}
-            case.body = b"some bytes"
         if operation in ("acceptCase", "releaseCase") and is_signed_in(case):
             case.headers = dict(case.headers or {}) | PRIYA.headers  # a coordinator's to do
 

@@ -13,10 +13,10 @@ package struct PromptWriter: Sendable {
         self.system = system
     }
 
-    /// `messages` oldest first; those meant for staff are never told to a model.
-    /// What documents may say of it, beside the history.
+    /// Estimated tokens that documents may take beside the history.
     package static let papersBudget = 4_000
 
+    /// `messages` oldest first; those meant for staff are never told to a model.
     package func prompt(for careCase: CareCase, messages: [Message], papers: [Paper] = []) -> Prompt {
         var turns: [Prompt.Turn] = []
         var left = tokenBudget

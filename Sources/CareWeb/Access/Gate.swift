@@ -29,17 +29,7 @@ struct Gate: Sendable {
         let access = found == nil ? .hide : right.access(of: asker)
         var context = context
         if asker == .coordinator {
-            var entry = AuditEntry(
-                at: .now, person: caller.person.id, session: caller.session, right: right, caseID: id,
-                patientID: found?.patientID, outcome: .done, request: context.id)
-            context.change = entry
-            entry.outcome =
-                switch access {
-                case .allow: .allowed
-                case .refuse, .signIn: .refused
-                case .hide: .notFound
-                }
-            try await record(entry)
+            context.change = try await note(right, access, context, caseID: id, patientID: found?.patientID)
         }
         try obey(access, right)
         context.visited = found
@@ -55,21 +45,30 @@ struct Gate: Sendable {
         if asker == .coordinator {
             let isThere = try await store.person(id)?.role == .patient
             if !isThere { access = .hide }
-            var entry = AuditEntry(
-                at: .now, person: caller.person.id, session: caller.session, right: right, caseID: nil,
-                patientID: id, outcome: .done, request: context.id)
-            context.change = entry
-            entry.outcome =
-                switch access {
-                case .allow: .allowed
-                case .refuse, .signIn: .refused
-                case .hide: .notFound
-                }
-            try await record(entry)
+            context.change = try await note(right, access, context, caseID: nil, patientID: id)
         }
         try obey(access, right)
         context.visitedPatient = id
         return context
+    }
+
+    /// Writes the row of what staff asked for, and gives the one that a change by it will leave.
+    private func note(
+        _ right: Right, _ access: Access, _ context: CareContext, caseID: CaseID?, patientID: PersonID?
+    ) async throws -> AuditEntry {
+        let caller = try context.required()
+        let change = AuditEntry(
+            at: .now, person: caller.person.id, session: caller.session, right: right, caseID: caseID,
+            patientID: patientID, outcome: .done, request: context.id)
+        var entry = change
+        entry.outcome =
+            switch access {
+            case .allow: .allowed
+            case .refuse, .signIn: .refused
+            case .hide: .notFound
+            }
+        try await record(entry)
+        return change
     }
 
     /// No unseen access: without its row there is none.
