@@ -43,7 +43,8 @@ struct `A tool on a stranger's file` {
     @Test func `when time is over it is killed with everything it started`() async throws {
         try await withFolder { folder in
             var limits = ReaderLimits()
-            limits.seconds = 1
+            // Long enough for a shell to write two files on a busy machine.
+            limits.seconds = 5
             let outcome = try await shell(
                 "sleep 1000 & echo $! > \(folder.path)/child; echo $$ > \(folder.path)/self; sleep 1000", limits)
             #expect(outcome.end == .timeOver)
@@ -82,7 +83,9 @@ struct `A tool on a stranger's file` {
 
     @Test func `cancellation kills it`() async throws {
         try await withFolder { folder in
-            let running = Task { try await shell("sleep 1000 & echo $! > \(folder.path)/child; sleep 1000") }
+            // Moved into its place, so that the number is there when the file is.
+            let (new, child) = (folder.path + "/new", folder.path + "/child")
+            let running = Task { try await shell("sleep 1000 & echo $! > \(new); mv \(new) \(child); sleep 1000") }
             while !FileManager.default.fileExists(atPath: folder.path + "/child") {
                 try await Task.sleep(for: .milliseconds(5))
             }
