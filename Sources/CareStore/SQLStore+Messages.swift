@@ -6,16 +6,17 @@ extension SQLStore {
     package func messages(
         of caseID: CaseID, before: Int?, limit: Int, audience: Audience
     ) async throws -> [Message] {
+        try await database.read { try $0.messages(of: caseID, before: before, limit: limit, audience: audience) }
+    }
+
+    /// One transaction, because in several a takeover may fall between two of them.
+    package func conversation(in id: CaseID, limit: Int, audience: Audience) async throws -> Conversation? {
         try await database.read { session in
-            // Staff notes are left out here, in SQL, and again where bytes are written.
-            let readable = audience == .staff ? "" : "AND audience = 'everyone'"
-            return try session.rows(
-                """
-                SELECT * FROM messages WHERE case_id = $1 AND sequence < $2 \(readable)
-                ORDER BY sequence DESC LIMIT $3
-                """,
-                [SQLValue(caseID), SQLValue(before ?? Int.max), SQLValue(limit)]
-            ).map(Message.init).reversed()
+            guard let careCase = try session.careCase(id) else { return nil }
+            return Conversation(
+                careCase: careCase,
+                messages: try session.messages(of: id, before: nil, limit: limit, audience: audience),
+                reply: try session.currentReply(of: id))
         }
     }
 
@@ -77,6 +78,18 @@ extension SQLStore {
 }
 
 extension SQLSession {
+    fileprivate func messages(of caseID: CaseID, before: Int?, limit: Int, audience: Audience) throws -> [Message] {
+        // Staff notes are left out here, in SQL, and again where bytes are written.
+        let readable = audience == .staff ? "" : "AND audience = 'everyone'"
+        return try rows(
+            """
+            SELECT * FROM messages WHERE case_id = $1 AND sequence < $2 \(readable)
+            ORDER BY sequence DESC LIMIT $3
+            """,
+            [SQLValue(caseID), SQLValue(before ?? Int.max), SQLValue(limit)]
+        ).map(Message.init).reversed()
+    }
+
     /// Stores a message, or a newer version of it, with its outbox row.
     func add(_ message: Message, of patient: PersonID, answeredIn: ReplyID? = nil) throws {
         try run(

@@ -8,17 +8,7 @@ extension SQLStore {
     }
 
     package func currentReply(of caseID: CaseID) async throws -> Reply? {
-        try await database.read { session in
-            try session.row(
-                """
-                SELECT * FROM replies AS shown WHERE case_id = $1 AND (state IN ('running', 'queued')
-                  OR (state IN ('stopped', 'interrupted', 'failed') AND body = '' AND ordinal = (
-                    SELECT MAX(ordinal) FROM replies AS other WHERE other.case_id = shown.case_id)))
-                ORDER BY CASE state WHEN 'running' THEN 0 WHEN 'queued' THEN 1 ELSE 2 END, ordinal LIMIT 1
-                """,
-                [SQLValue(caseID)]
-            ).map(Reply.init)
-        }
+        try await database.read { try $0.currentReply(of: caseID) }
     }
 
     package func startable(limit: Int) async throws -> [ReplyID] {
@@ -180,6 +170,18 @@ extension SQLStore {
 extension SQLSession {
     func reply(_ id: ReplyID) throws -> Reply? {
         try row("SELECT * FROM replies WHERE id = $1", [SQLValue(id)]).map(Reply.init)
+    }
+
+    func currentReply(of caseID: CaseID) throws -> Reply? {
+        try row(
+            """
+            SELECT * FROM replies AS shown WHERE case_id = $1 AND (state IN ('running', 'queued')
+              OR (state IN ('stopped', 'interrupted', 'failed') AND body = '' AND ordinal = (
+                SELECT MAX(ordinal) FROM replies AS other WHERE other.case_id = shown.case_id)))
+            ORDER BY CASE state WHEN 'running' THEN 0 WHEN 'queued' THEN 1 ELSE 2 END, ordinal LIMIT 1
+            """,
+            [SQLValue(caseID)]
+        ).map(Reply.init)
     }
 
     /// The reply as it is under its case's lock: what was read before the lock may have changed while waiting for it.

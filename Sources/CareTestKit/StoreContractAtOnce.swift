@@ -18,6 +18,7 @@ extension StoreContract {
         ("a reply ends once, by its writer or by a takeover", endsOnce),
         ("a reply ends once, by its writer or by who takes its lease", endsOnceTaken),
         ("of two coordinators one has the case", takesOverOnce),
+        ("a conversation is of one moment: with a person in it no reply runs", readsOneMoment),
         ("a retry is queued once", retriesOnce),
         ("a stop and a start agree", stopsOrStarts),
         ("facts are settled and purged by anybody at any time", settlesAtOnce),
@@ -284,6 +285,47 @@ extension StoreContract {
             try expect(rows.count == 1, "\(rows.count) rows for one change")
         }
         try expect(try await one.verify().fault == nil, "the chain is broken")
+    }
+
+    @Sendable static func readsOneMoment(_ one: Store, _ two: Store) async throws {
+        let careCase = try await open(one)
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            group.addTask {
+                for round in 0..<rounds {
+                    let started = try await start(
+                        try await ask("k\(round)", in: careCase, two), two)
+                    guard let fence = try await two.fenceOff(careCase.id) else { return 0 }
+                    let fold = ReplyFold(
+                        attempt: started.attempt, sequence: started.sequence, through: 1, text: "Part \(round)")
+                    _ = try await two.takeOver(
+                        Takeover(
+                            caseID: careCase.id, person: Cast.priya, fencedOff: fence, shown: [fold], at: now))
+                    _ = try await two.release(careCase.id, by: Cast.priya, at: now, noting: nil)
+                }
+                return 0
+            }
+            group.addTask {
+                var looked = 0
+                while !Task.isCancelled {
+                    guard let seen = try await one.conversation(in: careCase.id, limit: 100, audience: .everyone) else {
+                        throw EventLogContract.Broken(description: "no conversation")
+                    }
+                    let runs = seen.reply?.state == .running
+                    try expect(
+                        !runs || seen.careCase.handling.state == .ai, "a person, and \(String(describing: seen.reply))")
+                    let told = seen.messages.contains { $0.id.rawValue == seen.reply?.id.rawValue }
+                    try expect(!runs || !told, "a reply that runs has left its message")
+                    looked += 1
+                }
+                return looked
+            }
+            _ = try await group.next()
+            group.cancelAll()
+            // A look that was under way when it was cancelled throws that; what it found before is what counts.
+            while let result = await group.nextResult() {
+                if case .failure(let error) = result, !(error is CancellationError) { throw error }
+            }
+        }
     }
 
     @Sendable static func retriesOnce(_ one: Store, _ two: Store) async throws {

@@ -33,17 +33,17 @@ package struct CaseReader: Sendable {
     /// Cursor first, then state: what happens between the two is both in the state and in the entries after the
     /// cursor, and applying it twice changes nothing. The other way round it could be in neither.
     ///
-    /// For the same reason the reply before the messages: one that ends in between is in both, and the message wins.
+    /// The state is of one moment. Put together from several it showed a person who had just taken over, and the answer that
+    /// this had ended as one that runs.
     package func snapshot(of careCase: CareCase, audience: Audience) async throws -> Snapshot? {
         let reading = try await log.reading(of: .patient(careCase.patientID))
-        let reply = try await store.currentReply(of: careCase.id)?.withWords(of: reading.running)
-        let (messages, hasMore) = try await page(
-            of: careCase.id, before: nil, limit: Self.page, audience: audience)
-        let papers = try await documents?.documents(in: careCase.id, limit: Self.documentLimit) ?? []
-        guard let careCase = try await store.careCase(careCase.id) else { return nil }
+        guard
+            let now = try await store.conversation(in: careCase.id, limit: Self.page + 1, audience: audience)
+        else { return nil }
         return Snapshot(
-            careCase: careCase, messages: messages, hasMore: hasMore, documents: papers, reply: reply,
-            cursor: reading.position)
+            careCase: now.careCase, messages: now.messages.suffix(Self.page), hasMore: now.messages.count > Self.page,
+            documents: try await documents?.documents(in: careCase.id, limit: Self.documentLimit) ?? [],
+            reply: now.reply?.withWords(of: reading.running), cursor: reading.position)
     }
 
     package func page(

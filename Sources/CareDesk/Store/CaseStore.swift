@@ -19,6 +19,9 @@ package protocol CaseStore: Sendable {
     /// Last changed first.
     func cases(of patient: PersonID, limit: Int) async throws -> [CareCase]
     func careCase(_ id: CaseID) async throws -> CareCase?
+    /// The case, its `limit` newest messages and its current reply as they stood at one moment: no takeover, and no end of a
+    /// reply, is in one of them and not in the others. `nil` when there is no such case.
+    func conversation(in id: CaseID, limit: Int, audience: Audience) async throws -> Conversation?
     /// The `limit` newest messages before a sequence, oldest first. Staff messages only for `staff`.
     func messages(of caseID: CaseID, before: Int?, limit: Int, audience: Audience) async throws -> [Message]
 
@@ -87,6 +90,21 @@ extension CaseStore {
     /// The oldest facts not yet known to be in the log.
     package func pendingFacts(of topic: Topic, limit: Int) async throws -> [PendingFact] {
         try await pendingFacts(of: topic, after: 0, limit: limit)
+    }
+}
+
+/// What a page shows of a case, all of the same moment.
+package struct Conversation: Sendable {
+    package var careCase: CareCase
+    /// Oldest first.
+    package var messages: [Message]
+    /// As `CaseStore.currentReply` says.
+    package var reply: Reply?
+
+    package init(careCase: CareCase, messages: [Message], reply: Reply?) {
+        self.careCase = careCase
+        self.messages = messages
+        self.reply = reply
     }
 }
 
