@@ -133,11 +133,17 @@ def before_call(context, case, kwargs):
     if meta is None or meta.phase.name.value == "stateful":
         return  # links bring their own ids
     is_bad_at = meta.is_negative_at
-    if not belongs_to_the_real_half(case):
-        return
-    if any(name.lower().startswith("x-schemathesis-unknown") for name in case.headers or {}):
-        return  # a header that nobody knows is ignored (RFC 9110 §5.1): of a real thing it would rightly be answered
     operation = case.operation.definition.raw["operationId"]
+    if any(name.lower().startswith("x-schemathesis-unknown") for name in case.headers or {}):
+        # A header that nobody knows is ignored (RFC 9110 §5.1): of a real thing it would rightly be answered, and schemathesis
+        # remembers ids that it has been told.
+        if "patient" in (case.path_parameters or {}):
+            case.path_parameters = case.path_parameters | {"patient": "nobody"}
+        return
+    # Made up, hardly any of these is right; so every good one gets what is real.
+    is_seldom_right = operation in ("addDocument", "beginUpload") and not any(map(is_bad_at, ParameterLocation))
+    if not is_seldom_right and not belongs_to_the_real_half(case):
+        return
     if operation == "signIn" and not is_bad_at(ParameterLocation.BODY):
         case.body = case.body | {"person": next(PEOPLE)}
     if case.path_parameters and not is_bad_at(ParameterLocation.PATH):
