@@ -16,6 +16,12 @@ struct `The corpus of documents` {
             let accuracy = file.accuracy(of: outcome.pages)
             table.append(file.row(outcome, accuracy))
             let said = Comment(rawValue: file.name + ": " + outcome.description)
+            // C86: what people are shown does not say where it was taken.
+            #expect(outcome.pictures.allSatisfy { !$0.contains("Exif") }, said)
+            if file.name.contains("gps") {
+                #expect(!outcome.pictures.isEmpty, said)
+                #expect(try Array(Data(contentsOf: URL(fileURLWithPath: corpus.path(of: file)))).contains("Exif"), said)
+            }
             switch file.expect {
             case "ready":
                 #expect(outcome.code == nil, said)
@@ -29,12 +35,14 @@ struct `The corpus of documents` {
             default: #expect(outcome.code != "trouble", said)
             }
         }
+        // The report is what this is run for.
         print("accuracy of what was read, by file:\n" + table.joined(separator: "\n"))
     }
 
     struct Outcome: CustomStringConvertible {
         var mediaType: String?
         var pages: [PageText] = []
+        var pictures: [[UInt8]] = []
         var code: String?
         var description: String { code ?? "\(mediaType ?? "?"), \(pages.count) pages" }
     }
@@ -46,7 +54,9 @@ struct `The corpus of documents` {
             let file = try await tools.inspect(path)
             outcome.mediaType = file.mediaType
             for number in 1...max(1, file.pages) {
-                outcome.pages.append(try await tools.read(page: number, of: file).text)
+                let page = try await tools.read(page: number, of: file)
+                outcome.pages.append(page.text)
+                if let picture = page.picture { outcome.pictures.append(picture) }
             }
             if !outcome.pages.contains(where: { $0.text.contains { !$0.isWhitespace } }) {
                 outcome.code = DocumentRefusal.nothingToRead.rawValue

@@ -30,6 +30,8 @@ struct `The kind of a file` {
         Row("a TIFF of Motorola", Made.tiff([(1, 1)], bigEndian: true), .tiff),
         Row("a HEIC", Made.heic([(10, 10)]), .heic),
         Row("a HEIC by its general brand", Made.heic([(10, 10)], brand: "mif1"), .heic),
+        Row("a WebP", Made.webp(10, 10), .webp),
+        Row("a sound in the same kind of file", text("RIFF") + [4, 0, 0, 0] + text("WAVE"), .unsupported),
         Row("a text", text("Haemoglobin 13.4 g/dL\n"), .text),
         Row("a text in Arabic", text("تحليل الدم\n"), .text),
         Row(
@@ -82,7 +84,7 @@ struct `The kind of a file` {
 struct `The size of a picture` {
     private let limits = ReaderLimits()
 
-    @Test(arguments: [FileKind.png, .jpeg, .tiff, .heic])
+    @Test(arguments: [FileKind.png, .jpeg, .tiff, .heic, .webp])
     func `is within at the bound and too big one beyond it`(_ kind: FileKind) throws {
         for (width, height, isFine) in [
             (16_000, 4_000, true), (4_000, 16_000, true), (8_000, 8_000, true), (16_001, 10, false),
@@ -99,7 +101,7 @@ struct `The size of a picture` {
         }
     }
 
-    @Test(arguments: [FileKind.png, .jpeg, .tiff, .heic])
+    @Test(arguments: [FileKind.png, .jpeg, .tiff, .heic, .webp])
     func `is damaged when it is nought or the header is cut anywhere`(_ kind: FileKind) throws {
         let whole = made(kind, 100, 100)
         #expect(throws: DocumentRefusal.damaged) {
@@ -133,12 +135,31 @@ struct `The size of a picture` {
             try PictureSize.pages(of: tiles, kind: .heic, limits: limits) == [PictureSize(width: 4_032, height: 3_024)])
     }
 
+    @Test func `of a WebP is told in each of its three ways`() throws {
+        for file in [Made.webp(4_000, 300), Made.losslessWebP(4_000, 300), Made.extendedWebP(4_000, 300)] {
+            #expect(
+                try PictureSize.pages(of: FileBytes(file), kind: .webp, limits: limits)
+                    == [PictureSize(width: 4_000, height: 300)])
+            for count in 0..<file.count {
+                let cut = FileBytes(Array(file.prefix(count)))
+                do {
+                    let sizes = try PictureSize.pages(of: cut, kind: .webp, limits: limits)
+                    #expect(sizes == [PictureSize(width: 4_000, height: 300)])
+                } catch { #expect(error as? DocumentRefusal == .damaged) }
+            }
+        }
+        // Larger than the other two can say.
+        let wall = FileBytes(Made.extendedWebP(100_000, 100_000))
+        #expect(throws: DocumentRefusal.tooBig) { try PictureSize.pages(of: wall, kind: .webp, limits: limits) }
+    }
+
     private func made(_ kind: FileKind, _ width: Int, _ height: Int) -> [UInt8] {
         switch kind {
         case .png: Made.png(width, height)
         case .jpeg: Made.jpeg(width, height)
         case .tiff: Made.tiff([(width, height)])
         case .heic: Made.heic([(width, height)])
+        case .webp: Made.webp(width, height)
         case .pdf, .text: []
         }
     }

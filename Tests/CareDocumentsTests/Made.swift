@@ -115,6 +115,26 @@ enum Made {
             + box("meta", [0, 0, 0, 0] + properties)
     }
 
+    /// As most are: one picture, with losses.
+    static func webp(_ width: Int, _ height: Int) -> [UInt8] {
+        riff("VP8 ", [0x30, 1, 0, 0x9D, 0x01, 0x2A] + little(width, 2) + little(height, 2))
+    }
+
+    static func losslessWebP(_ width: Int, _ height: Int) -> [UInt8] {
+        riff("VP8L", [0x2F] + little((width - 1) | (height - 1) << 14, 4))
+    }
+
+    static func extendedWebP(_ width: Int, _ height: Int) -> [UInt8] {
+        riff("VP8X", [0, 0, 0, 0] + little(width - 1, 3) + little(height - 1, 3))
+    }
+
+    private static func riff(_ name: String, _ body: [UInt8]) -> [UInt8] {
+        Array("RIFF".utf8) + little(12 + body.count, 4) + Array("WEBP".utf8) + Array(name.utf8) + little(body.count, 4)
+            + body
+    }
+
+    private static func little(_ number: Int, _ width: Int) -> [UInt8] { big(number, width).reversed() }
+
     static func box(_ name: String, _ body: [UInt8]) -> [UInt8] { big(8 + body.count, 4) + Array(name.utf8) + body }
 
     static func big(_ number: Int, _ width: Int) -> [UInt8] {

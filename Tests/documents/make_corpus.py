@@ -29,8 +29,8 @@ import contents
 
 HERE = pathlib.Path(__file__).resolve().parent
 DPI = 200
-PDF, JPEG, PNG, TIFF, HEIC, TEXT = (
-    "application/pdf", "image/jpeg", "image/png", "image/tiff", "image/heic", "text/plain")
+PDF, JPEG, PNG, TIFF, HEIC, WEBP, TEXT = (
+    "application/pdf", "image/jpeg", "image/png", "image/tiff", "image/heic", "image/webp", "text/plain")
 Image.MAX_IMAGE_PIXELS = None  # our own pictures
 
 
@@ -310,6 +310,9 @@ def make(folder, scratch):
     out = io.BytesIO()
     scanned(sheets["arabic-laboratory", 1], 7, 0.5, 4).convert("L").save(out, "PNG")
     corpus.seen("arabic-scan.png", out.getvalue(), arabic_laboratory, LEAST["arabic scan"], "laboratory", PNG)
+    out = io.BytesIO()
+    photographed(sheets["discharge", 1], 11).save(out, "WEBP", quality=80)
+    corpus.seen("photo.webp", out.getvalue(), discharge[:1], LEAST["photo"], "discharge", WEBP)
     if shutil.which("heif-enc"):
         photo.save(scratch / "photo.png", compress_level=1)
         run("heif-enc", "-q", 60, "-o", scratch / "photo.heic", scratch / "photo.png")

@@ -17,6 +17,7 @@ extension DocumentTools {
             // Unpacked at a half, a quarter or an eighth when that is still larger than what is wanted.
             source = ["-define", "jpeg:size=\(side)x\(side)", "jpeg:input", "-auto-orient"]
         case .png: source = ["png:input[0]", "-auto-orient"]
+        case .webp: source = ["webp:input[0]", "-auto-orient"]
         case .tiff: source = ["tiff:input[\(page - 1)]", "-auto-orient"]
         case .pdf, .text: throw DocumentRefusal.damaged
         }

@@ -18,7 +18,7 @@ package struct DocumentTools: DocumentReader {
             switch kind {
             case .pdf: try await Workplace.with(path) { try await pdfPages(in: $0) }
             case .text: try await textPages(of: path).count
-            case .jpeg, .png, .tiff, .heic: sizes.count
+            case .jpeg, .png, .tiff, .heic, .webp: sizes.count
             }
         guard pages <= limits.pages else { throw DocumentRefusal.tooManyPages }
         return InspectedFile(path: path, mediaType: kind.rawValue, pages: pages)
@@ -37,7 +37,7 @@ package struct DocumentTools: DocumentReader {
             return ReadPage(text: PageText(number: page, text: pages[page - 1]), picture: nil)
         case .pdf:
             return try await Workplace.with(file.path) { try await pdfPage(page, in: $0) }
-        case .jpeg, .png, .tiff, .heic:
+        case .jpeg, .png, .tiff, .heic, .webp:
             guard page <= sizes.count else { throw DocumentRefusal.damaged }
             return try await Workplace.with(file.path) { place in
                 try await makeUpright(kind, page: page, in: place)
@@ -52,7 +52,7 @@ package struct DocumentTools: DocumentReader {
                 let kind = try FileKind.of(file)
                 switch kind {
                 case .pdf, .text: return (kind, [])
-                case .jpeg, .png, .tiff, .heic:
+                case .jpeg, .png, .tiff, .heic, .webp:
                     return (kind, try PictureSize.pages(of: file, kind: kind, limits: limits))
                 }
             }

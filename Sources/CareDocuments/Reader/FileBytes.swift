@@ -47,7 +47,7 @@ struct FileBytes {
         return try piece(offset, min(count, self.count - offset))
     }
 
-    /// A number of 1, 2, 4 or 8 bytes; nil past the end, or when it is too large to be a place in a file.
+    /// A number of 1 to 8 bytes; nil past the end, or when it is too large to be a place in a file.
     func number(at offset: Int, _ width: Int, littleEndian: Bool = false) throws -> Int? {
         let bytes = try bytes(at: offset, width)
         guard bytes.count == width else { return nil }

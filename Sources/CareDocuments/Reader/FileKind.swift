@@ -10,6 +10,7 @@ enum FileKind: String, CaseIterable {
     case png = "image/png"
     case tiff = "image/tiff"
     case heic = "image/heic"
+    case webp = "image/webp"
     case text = "text/plain"
 
     /// Where readers of PDF look for its beginning.
@@ -47,6 +48,7 @@ enum FileKind: String, CaseIterable {
         if head.starts(with: [0xFF, 0xD8, 0xFF]) { return .jpeg }
         if head.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) { return .png }
         if head.starts(with: [0x49, 0x49, 0x2A, 0]) || head.starts(with: [0x4D, 0x4D, 0, 0x2A]) { return .tiff }
+        if head.starts(with: Array("RIFF".utf8)), head.dropFirst(8).starts(with: Array("WEBP".utf8)) { return .webp }
         if head.count >= 12, head[4..<8].elementsEqual("ftyp".utf8) {
             let brand = String(decoding: head[8..<12], as: UTF8.self)
             if ["heic", "heix", "heim", "heis", "mif1"].contains(brand), !head.contains("avif") { return .heic }

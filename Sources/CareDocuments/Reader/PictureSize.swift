@@ -13,6 +13,7 @@ struct PictureSize: Equatable {
         case .png: sizes = try png(file).map { [$0] } ?? []
         case .jpeg: sizes = try jpeg(file).map { [$0] } ?? []
         case .tiff: sizes = try tiff(file, limit: limits.pages)
+        case .webp: sizes = try webp(file).map { [$0] } ?? []
         case .heic: sizes = try HEIFBoxes.largest(in: file).map { [$0] } ?? []
         case .pdf, .text: sizes = []
         }
@@ -53,6 +54,29 @@ struct PictureSize: Equatable {
             }
         }
         return nil
+    }
+
+    /// The first chunk says it, in one of three ways (RFC 9649 §2): of the canvas, or of the only picture.
+    private static func webp(_ file: FileBytes) throws -> PictureSize? {
+        switch String(decoding: try file.bytes(at: 12, 4), as: UTF8.self) {
+        case "VP8X":
+            guard let width = try file.number(at: 24, 3, littleEndian: true),
+                let height = try file.number(at: 27, 3, littleEndian: true)
+            else { return nil }
+            return PictureSize(width: width + 1, height: height + 1)
+        case "VP8L":
+            guard try file.number(at: 20, 1) == 0x2F, let bits = try file.number(at: 21, 4, littleEndian: true) else {
+                return nil
+            }
+            return PictureSize(width: bits & 0x3FFF + 1, height: bits >> 14 & 0x3FFF + 1)
+        case "VP8 ":
+            guard try file.bytes(at: 23, 3) == [0x9D, 0x01, 0x2A],
+                let width = try file.number(at: 26, 2, littleEndian: true),
+                let height = try file.number(at: 28, 2, littleEndian: true)
+            else { return nil }
+            return PictureSize(width: width & 0x3FFF, height: height & 0x3FFF)
+        default: return nil
+        }
     }
 
     /// A chain of directories, one for each page; a chain that bites its tail is met by the limit of pages.
