@@ -127,7 +127,7 @@ enum Migrations {
                   claim BIGINT NOT NULL, lease_until BIGINT NOT NULL, tries BIGINT NOT NULL, created_at BIGINT NOT NULL)
                 """,
                 """
-                CREATE UNIQUE INDEX documents_by_digest ON documents (patient_id, digest) WHERE stage <> 'deleted'
+                CREATE UNIQUE INDEX documents_by_digest ON documents (case_id, digest) WHERE stage <> 'deleted'
                 """,
                 "CREATE UNIQUE INDEX documents_in_order ON documents (case_id, sequence)",
                 "CREATE INDEX documents_by_patient ON documents (patient_id, created_at)",

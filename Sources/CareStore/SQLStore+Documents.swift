@@ -62,14 +62,12 @@ extension SQLStore: DocumentStore {
                 // Asked again after an answer that was lost.
                 return try session.document(id).map(ReceivedDocument.received) ?? .noSuchUpload
             }
-            // The case before the topic, as everybody locks them. The patient's documents are compared under their topic's
-            // lock, which every fact takes.
+            // The case's documents are compared under its lock.
             guard try session.lock(upload.caseID) else { return .noSuchUpload }
-            try session.lockTopic(of: upload.patientID)
             try session.run("DELETE FROM uploads WHERE id = $1", [SQLValue(id)])
             let same = try session.row(
-                "SELECT * FROM documents WHERE patient_id = $1 AND digest = $2 AND stage <> 'deleted'",
-                [SQLValue(upload.patientID), .text(digest)])
+                "SELECT * FROM documents WHERE case_id = $1 AND digest = $2 AND stage <> 'deleted'",
+                [SQLValue(upload.caseID), .text(digest)])
             if let same { return .known(try Document(same)) }
             let document = Document(
                 id: id, patientID: upload.patientID, caseID: upload.caseID,
@@ -312,13 +310,6 @@ extension SQLSession {
 
     fileprivate func count(_ what: String, _ values: [SQLValue]) throws -> Int {
         try row("SELECT COUNT(*) AS n FROM \(what)", values)?.int("n") ?? 0
-    }
-
-    /// Every fact of a patient takes this row's lock; who compares before adding takes it first.
-    fileprivate func lockTopic(of patient: PersonID) throws {
-        try run(
-            "INSERT INTO topics (name, last_fact) VALUES ($1, 0) ON CONFLICT (name) DO UPDATE SET last_fact = topics.last_fact",
-            [.text(Topic.patient(patient).name)])
     }
 
     /// Writes what has changed under a new version, with its fact.

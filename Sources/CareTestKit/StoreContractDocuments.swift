@@ -6,7 +6,7 @@ import CareLog
 extension StoreContract {
     package static let documents: [(name: String, check: Check)] = [
         ("an upload is the patient's own, counted, and over once it is a document", uploads),
-        ("the same bytes of one patient are one document, until it is deleted", sameBytes),
+        ("the same bytes in one case are one document, until it is deleted", sameBytes),
         ("one holder at a time, and a late one changes nothing", claims),
         ("each step is a fact with a higher version, and the pages stay", steps),
         ("what failed can be tried again from the beginning, and nothing else", retriedDocuments),
@@ -96,6 +96,11 @@ extension StoreContract {
         _ = try await store.delete(first.id, at: now, noting: nil)
         let third = try await document(store, in: mine)
         try expect(third.id != first.id, "a deleted one is not found again")
+        let other = try await open(store)
+        let (elsewhere, _) = try await self.upload(store, in: other)
+        guard case .received(let own) = try await store.receive(elsewhere.id, bytes: 10, digest: "d1", at: now),
+            own.caseID == other.id
+        else { throw EventLogContract.Broken(description: "another case of hers has no document of its own") }
         let toms = try await store.open(
             CaseDraft(patient: Cast.tom.id, title: "Hip", language: .english, greeting: "Hello", at: now)
         ).careCase

@@ -6,7 +6,7 @@ package import CareDomain
 /// - Whoever reads a document holds a claim; a verb that moves it does nothing for a claim that is no longer the newest or
 ///   whose document has been deleted. So two nodes never write into one document, and a late one changes nothing.
 /// - Every change that a reader can see is a `document` fact with a higher version.
-/// - The same bytes of the same patient are one document, until it is deleted.
+/// - The same bytes in the same case are one document, until it is deleted.
 package protocol DocumentStore: Sendable {
     /// Announces bytes to come. Again with the same id: `existing` if it is the same upload.
     func begin(_ upload: Upload, limits: UploadLimits) async throws -> UploadBegun
