@@ -61,7 +61,9 @@ package struct Routes: Sendable {
 
     package var map: [Route] {
         let reader = CaseReader(store: store, log: log, documents: documents)
-        let operation = OperationRoutes(about: about, store: store, log: log, flags: flags, board: board)
+        let operation = OperationRoutes(
+            about: about, store: store, log: log, flags: flags, board: board, documentLimit: documentDesk.settings.bytes
+        )
         let cases = CaseRoutes(store: store, intake: intake, reader: reader)
         let replies = ReplyRoutes(
             store: store, intake: intake, reader: reader, orchestrator: orchestrator, rate: rate, patience: patience)

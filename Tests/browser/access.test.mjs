@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { engines } from "./engines.mjs";
 import { gate } from "./model.mjs";
 import { action, answers, composer, Patient } from "./patient.mjs";
+import { pdf } from "./papers.mjs";
 import { Room } from "./room.mjs";
 import { until } from "./webdriver.mjs";
 
@@ -187,6 +188,8 @@ for (const engine of engines) describe(engine.name, () => {
         };
         await patient.send("Show me");
         await answered();
+        await patient.give("Donaudampfschifffahrtsgesellschaftskapitänswitwenrentenauszahlungsbescheid.pdf", "application/pdf", pdf(["One"]));
+        await until("a file", () => patient.page.has('li[data-upload="chosen"]'));
         for (const { width, letters } of [{ width: 320, letters: 16 }, { width: 390, letters: 32 }]) {
             const wrong = await patient.run((pixels, size) => {
                 document.documentElement.style.fontSize = `${size}px`;
@@ -241,6 +244,14 @@ for (const engine of engines) describe(engine.name, () => {
         await patient.page.click(action("stop"));
         await patient.state("stopped");
         await both("stopped");
+        await patient.give("report.pdf", "application/pdf", pdf(["Blood test report", "Haemoglobin 13.2 g/dL (12.0 - 15.5)"]));
+        await until("a file", () => patient.page.has('li[data-upload="chosen"]'));
+        await both("a file, not sent yet");
+        await patient.page.click(action("send"));
+        await until("it is read", () => patient.page.has('li[data-stage="ready"]'), 120_000);
+        await patient.page.click('li[data-stage="ready"] summary');
+        await until("what was read", () => patient.page.has(".quote"));
+        await both("a document, open");
         door.open();
         await patient.send("I have chest pain and my left arm hurts");
         await until("the notice", () => patient.page.has('li[data-answered-by="emergency"]'));

@@ -14,7 +14,7 @@ function takeHold() {
     const ours = self.fetch.bind(self), open = new Set(), wall = self.Date.now.bind(self.Date);
     const line = self.line = {
         down: false, // nothing gets through, and what is open breaks
-        asked: [], // every request: {method, path, key}
+        asked: [], // every request: {method, path, key, bytes}
         hold: {}, // what contains this waits until `release`
         status: {}, // what contains this gets this status instead of an answer
         lose: {}, // the answer to what contains this is lost on the way, so many times
@@ -40,8 +40,8 @@ function takeHold() {
     const found = (table, path) => Object.keys(table).find((part) => path.endsWith(part) || path.includes(part + "?"));
     self.fetch = async (url, init = {}) => {
         const path = String(url), method = init.method ?? "GET";
-        const key = init.body ? JSON.parse(init.body).client_message_id ?? null : null;
-        line.asked.push({ method, path, key });
+        const key = typeof init.body === "string" ? JSON.parse(init.body).client_message_id ?? null : null;
+        line.asked.push({ method, path, key, bytes: init.body?.size ?? 0 });
         const held = found(line.hold, path);
         if (held) await door(held).passed;
         if (line.down) throw new self.TypeError("cut");
@@ -95,6 +95,17 @@ export class Patient {
     async send(words) {
         await this.write(words);
         await this.page.click(action("send"));
+    }
+
+    /** A file as if she had chosen it; it waits for Send. */
+    async give(name, type, bytes) {
+        await until("the attach button", () => this.page.has(action("attach")));
+        await this.run((name, type, text) => {
+            const input = document.querySelector('input[data-input="files"]'), files = new DataTransfer();
+            files.items.add(new File([Uint8Array.from(atob(text), (one) => one.charCodeAt(0))], name, { type }));
+            input.files = files.files;
+            input.dispatchEvent(new Event("change"));
+        }, name, type, Buffer.from(bytes).toString("base64"));
     }
 
     /** Everything the list shows, in order. */

@@ -41,6 +41,8 @@ export class Chat extends HTMLElement {
     #banner;
     #list;
     #viewport;
+    /** @type {Config | null} */
+    #config = null;
     #frame = false;
     /** @type {(() => void)[]} */
     #cleanup = [];
@@ -79,6 +81,7 @@ export class Chat extends HTMLElement {
     /** What the server is able to do; it may be known later than the case. @param {Config | null} config */
     configure(config) {
         if (!config) return;
+        this.#config = config;
         this.#composer.limit = config.message_characters;
         this.#notice.hidden = config.advice !== "demonstration";
         this.#notice.replaceChildren(icon("alert"), h("span", {}, t("notice.demonstration")));
@@ -112,6 +115,13 @@ export class Chat extends HTMLElement {
         import("./narrator.js").then(({ Narrator }) => {
             this.#narrator = new Narrator();
             this.#schedule();
+        }, () => {});
+        import("./papers.js").then(({ Papers }) => {
+            if (!this.isConnected) return;
+            const papers = new Papers(letters, this.#composer, this.#around.announce, () => this.#schedule());
+            if (this.#config) papers.largest = this.#config.document_bytes;
+            this.#list.papers = (low, high) => papers.cards(low, high);
+            this.#cleanup.push(() => papers.close());
         }, () => {});
         // Who came here by key or by ear goes on from here; on a phone the keyboard stays shut.
         if (!this.#composer.focusIfKeyboard()) this.querySelector("h1")?.focus({ preventScroll: true });

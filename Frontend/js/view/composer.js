@@ -14,7 +14,10 @@ export class Composer extends HTMLElement {
     onSend = () => {};
     /** @type {() => void} */
     onStop = () => {};
+    /** Files that have been chosen go with the words. @type {() => void} */
+    onFiles = () => {};
     limit = 8000;
+    #files = 0;
     /** @type {(text: string) => void} */
     #keep = () => {};
     #draft = "";
@@ -79,6 +82,12 @@ export class Composer extends HTMLElement {
         this.#buttons();
     }
 
+    /** @param {number} count chosen and not sent */
+    set files(count) {
+        this.#files = count;
+        this.#buttons();
+    }
+
     /** @override */
     focus() {
         this.#field.focus({ preventScroll: true });
@@ -93,10 +102,11 @@ export class Composer extends HTMLElement {
 
     #submit() {
         const text = this.#field.value;
-        if (text.trim() === "" || this.#over() > 0 || this.#field.disabled) return;
+        if (this.#empty || this.#over() > 0 || this.#field.disabled) return;
+        if (this.#files > 0) this.onFiles();
         this.#field.value = "";
         this.#changed();
-        this.onSend(text);
+        if (text.trim() !== "") this.onSend(text);
         this.#field.focus({ preventScroll: true });
     }
 
@@ -129,8 +139,12 @@ export class Composer extends HTMLElement {
         this.#field.classList.toggle("tall", this.#field.scrollHeight > tallest);
     }
 
+    get #empty() {
+        return this.#files === 0 && this.#field.value.trim() === "";
+    }
+
     #buttons() {
-        const empty = this.#field.value.trim() === "";
+        const empty = this.#empty;
         this.#stop.hidden = !this.#answering;
         // While an answer runs Stop stands in its place, unless there is something new to send.
         this.#send.hidden = this.#answering && empty;

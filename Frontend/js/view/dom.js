@@ -52,11 +52,16 @@ const shapes = {
 
 /** @param {keyof typeof shapes} name @returns {SVGElement} */
 export function icon(name) {
+    return drawn(name, shapes[name]);
+}
+
+/** One that is not fetched with the start. @param {string} name @param {readonly string[]} lines @returns {SVGElement} */
+export function drawn(name, lines) {
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     svg.setAttribute("viewBox", "0 0 24 24");
     svg.setAttribute("aria-hidden", "true");
     svg.classList.add("icon", `icon-${name}`);
-    for (const shape of shapes[name]) {
+    for (const shape of lines) {
         const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
         path.setAttribute("d", shape);
         svg.append(path);

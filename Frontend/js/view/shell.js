@@ -177,6 +177,8 @@ export class Shell extends HTMLElement {
         // Closed first: with Clerk signing out takes a while, and nothing may come in meanwhile.
         this.#open?.close();
         this.#open = null;
+        // Files that were on their way (wire/kept.js) are nobody else's.
+        self.indexedDB?.deleteDatabase("curaway.papers");
         await this.#session.end().catch(() => {});
         this.#route();
     }

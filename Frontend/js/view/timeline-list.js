@@ -21,6 +21,9 @@ export class TimelineList {
     /** The newest place that has been shown or passed over. */
     #newest = 0;
 
+    /** Cards of documents whose place is from the first up to before the second. @type {(low: number, high: number) => HTMLElement[]} */
+    papers = () => [];
+
     /** @param {Wishes} wishes */
     constructor(wishes) {
         this.#wishes = wishes;
@@ -34,8 +37,10 @@ export class TimelineList {
         const views = new Map();
         /** @type {Map<number, HTMLElement>} */
         const days = new Map();
-        let today = NaN;
+        let today = NaN, low = from === 0 ? -1 : items[from]?.sequence ?? -1;
         for (const item of items.slice(from, to)) {
+            wanted.push(...this.papers(low, item.sequence));
+            low = item.sequence;
             const at = item.at === null ? today : midnight(item.at);
             if (at === at && at !== today) {
                 const element = this.#days.get(at) ?? h("li", { class: "day" });
@@ -49,6 +54,7 @@ export class TimelineList {
             views.set(item.key, view);
             wanted.push(view.element);
         }
+        if (to === items.length) wanted.push(...this.papers(low, Infinity));
         this.#views = views;
         this.#days = days;
         return { moved: place(this.element, wanted), news: this.#news(items) };

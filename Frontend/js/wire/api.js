@@ -101,6 +101,14 @@ export class Api {
         return this.#ask("POST", path, (said) => decode.replyResult(decode.fields(said)?.reply));
     }
 
+    /**
+     * What has no verb here: pieces of files, papers.
+     * @param {string} path @param {RequestInit & {headers: Record<string, string>}} init @returns {Promise<Response>}
+     */
+    raw(path, init) {
+        return this.#authorised(path, init);
+    }
+
     /** @param {string} id @param {string | null} cursor @param {AbortSignal} signal @returns {Promise<Response>} */
     async events(id, cursor, signal) {
         /** @type {Record<string, string>} */

@@ -47,6 +47,8 @@ export class Correspondence {
     lostAt = null;
     /** When the server's word came last, by whatever way. */
     heardAt = 0;
+    /** What was told of documents, by id, as it came. @type {Map<unknown, Readonly<Record<string, unknown>>>} */
+    papers = new Map();
     /** Why there will be nothing more. @type {Parting | null} */
     parting = null;
 
@@ -59,7 +61,10 @@ export class Correspondence {
                 await ports.place?.(signal, ports.random, () => this.#robbed());
                 return await ports.api.events(caseId, cursor, signal);
             },
-            onEvent: (event) => this.#dispatch({ type: "event", event, at: ports.clock.now() }),
+            onEvent: (event) => {
+                if (event.type === "document") this.#papers([event.document]);
+                else this.#dispatch({ type: "event", event, at: ports.clock.now() });
+            },
             onLive: (live) => this.#liveness(live),
             onInvalidCursor: () => {
                 this.#cursorWanted = true;
@@ -78,6 +83,10 @@ export class Correspondence {
     /** @returns {Conversation} */
     get state() {
         return this.#state;
+    }
+
+    get api() {
+        return this.#ports.api;
     }
 
     /** @param {() => void} listener @returns {() => void} how to stop listening */
@@ -184,6 +193,14 @@ export class Correspondence {
         this.#tell();
     }
 
+    /** @param {Readonly<Record<string, unknown>>[]} told */
+    #papers(told) {
+        for (const one of told) {
+            if (!(Number(one.version) <= Number(this.papers.get(one.id)?.version))) this.papers.set(one.id, one);
+        }
+        this.#tell();
+    }
+
     #tell() {
         for (const listener of this.#listeners) listener();
     }
@@ -223,6 +240,7 @@ export class Correspondence {
             if (this.#closed) return;
             this.#syncFailures = 0;
             this.heardAt = this.#ports.clock.now();
+            this.#papers(snapshot.documents ?? []);
             this.#dispatch({ type: "snapshot", snapshot, at: this.#ports.clock.now() });
             if (this.#cursorWanted) {
                 this.#cursorWanted = false;

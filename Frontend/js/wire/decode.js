@@ -138,7 +138,13 @@ export function snapshot(value) {
     const from = fields(value);
     const about = careCase(from?.case), cursor = text(from?.cursor), messages = page(value);
     if (!about || cursor === null || !messages) return null;
-    return { ...messages, case: about, cursor, reply: currentReply(from?.reply) };
+    return {
+        ...messages,
+        case: about,
+        cursor,
+        reply: currentReply(from?.reply),
+        documents: list(from?.documents, fields),
+    };
 }
 
 /** @param {unknown} value @returns {Page | null} */
@@ -176,6 +182,7 @@ export function config(value) {
     return from && {
         advice: words(fields(from.model)?.advice),
         message_characters: number(fields(from.limits)?.message_characters) ?? 8000,
+        document_bytes: number(fields(from.limits)?.document_bytes) ?? 50_000_000,
         clerk: clerk(from.clerk),
     };
 }
@@ -200,6 +207,8 @@ export function streamEvent(value) {
             return { type: from.type };
         case "bye":
             return { type: from.type, reason: words(from.reason), retry_ms: number(from.retry_ms) ?? 0 };
+        case "document":
+            return { type: from.type, document: from };
         case "message": {
             const held = message(from);
             return held && { type: from.type, message: held };

@@ -38,8 +38,11 @@ export async function place(signal, random, robbed) {
     }
 }
 
-/** @param {string} name @param {LockOptions} how @param {AbortSignal} signal @param {() => void} robbed @returns {Promise<boolean>} */
-function hold(name, how, signal, robbed) {
+/**
+ * A lock among the tabs until the signal aborts; whether it was to be had.
+ * @param {string} name @param {LockOptions} how @param {AbortSignal} signal @param {() => void} robbed @returns {Promise<boolean>}
+ */
+export function hold(name, how, signal, robbed) {
     return new Promise((got) => {
         let held = false;
         navigator.locks.request(name, how, (lock) => {

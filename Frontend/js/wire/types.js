@@ -63,13 +63,14 @@
  */
 
 /** @typedef {{message: Message, reply: ReplyResult | null}} ChatResult */
-/** @typedef {{case: CareCase, messages: Message[], more: boolean, reply: CurrentReply | null, cursor: string}} Snapshot */
+/** @typedef {{case: CareCase, messages: Message[], more: boolean, reply: CurrentReply | null, cursor: string,
+ *     documents?: Readonly<Record<string, unknown>>[]}} Snapshot documents are decoded by those who show them */
 /** @typedef {{messages: Message[], more: boolean}} Page */
 /** @typedef {{id: string, name: string, role: string, language: string}} Person */
 /** @typedef {{token: string, person: Person}} SignedIn */
 
 /** @typedef {{publishable_key: string, frontend_api: string, script_url: string}} ClerkConfig */
-/** @typedef {{advice: string, message_characters: number, clerk: ClerkConfig | null}} Config */
+/** @typedef {{advice: string, message_characters: number, document_bytes: number, clerk: ClerkConfig | null}} Config */
 
 /** @typedef {{type: "ready" | "heartbeat" | "reset" | "auth_expired"}} SignalEvent */
 /** @typedef {{type: "message", message: Message}} MessageEvent_ */
@@ -88,11 +89,12 @@
  */
 /** @typedef {{type: "handling", handling: Handling}} HandlingEvent */
 /** @typedef {{type: "case", case: CareCase}} CaseEvent */
+/** @typedef {{type: "document", document: Readonly<Record<string, unknown>>}} DocumentEvent */
 /** @typedef {{type: "bye", reason: string, retry_ms: number}} ByeEvent */
 
 /**
  * @typedef {SignalEvent | MessageEvent_ | ReplyStarted | ReplyDelta | ReplySnapshot | ReplyEnded | HandlingEvent
- *     | CaseEvent | ByeEvent} StreamEvent
+ *     | CaseEvent | DocumentEvent | ByeEvent} StreamEvent
  */
 
 export {};

@@ -11,6 +11,8 @@ struct OperationRoutes {
     let log: any EventLog
     let flags: any Flags
     let board: StreamBoard
+    /// Bytes of one document.
+    let documentLimit: Int
 
     private struct Health: Encodable { var status = "ok" }
     private struct Ready: Encodable {
@@ -24,7 +26,11 @@ struct OperationRoutes {
         }
         struct Limits: Encodable {
             var messageCharacters: Int
-            enum CodingKeys: String, CodingKey { case messageCharacters = "message_characters" }
+            var documentBytes: Int
+            enum CodingKeys: String, CodingKey {
+                case messageCharacters = "message_characters"
+                case documentBytes = "document_bytes"
+            }
         }
         struct Clerk: Encodable {
             var publishableKey: String
@@ -94,7 +100,7 @@ struct OperationRoutes {
                     kind: about.model.rawValue,
                     advice: about.model == .guide ? "guide" : about.isDemonstration ? "demonstration" : "model"),
                 streaming: try await flags.value(of: .enableResponseStreaming), contact: about.contact,
-                limits: .init(messageCharacters: about.messageLimit)))
+                limits: .init(messageCharacters: about.messageLimit, documentBytes: documentLimit)))
     }
 
     func me(_ request: Request, _ context: CareContext) async throws -> Response {

@@ -53,7 +53,8 @@ struct KindFinder {
             (
                 .laboratory, 5,
                 [
-                    "laboratory|lab report|results|result", "laboratory|blood test|tests results",
+                    "laboratory|lab report|results|result",
+                    "laboratory|lab|blood|urine test|tests report|results|result",
                     "complete blood count",
                     "reference range|interval|ranges|values", "نتائج|نتيجه مختبر|التحاليل|تحاليل|المختبر|فحص",
                     "تقرير المختبر|مختبر|مخبري", "صوره دم كامله", "تعداد الدم", "القيم المرجعيه",

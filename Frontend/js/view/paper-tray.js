@@ -1,0 +1,105 @@
+// Above the field: files that were chosen, and how far those that were sent have come. Names are somebody else's words: text
+// nodes, isolated, never more.
+
+/** @import {Upload} from "../model/documents.js" */
+import * as model from "../model/documents.js";
+import { p, size } from "../i18n/papers.js";
+import { button, drawn, h, say, set } from "./dom.js";
+import { preview } from "./preview.js";
+
+const sheet = ["M7 3.5h7l4 4v13H7z", "M14 3.5v4h4"];
+const cross = ["M6.5 6.5l11 11", "M17.5 6.5l-11 11"];
+
+export class Tray {
+    element = h("ul", { class: "papers", role: "list" });
+    /** What is to be said of files as a whole. */
+    hint = h("p", { class: "hint", role: "status" });
+    #wishes;
+    /** @type {Map<string, Row>} */
+    #rows = new Map();
+
+    /** @param {{remove: (key: string) => void, retry: (key: string) => void}} wishes */
+    constructor(wishes) {
+        this.#wishes = wishes;
+    }
+
+    say(words = "") {
+        say(this.hint, words);
+    }
+
+    /** @param {readonly Upload[]} uploads */
+    draw(uploads) {
+        const keys = new Set(uploads.map(({ key }) => key));
+        for (const [key, { element }] of this.#rows) {
+            if (keys.has(key)) continue;
+            element.remove();
+            this.#rows.delete(key);
+        }
+        for (const one of uploads) {
+            let row = this.#rows.get(one.key);
+            if (!row) {
+                row = new Row(one, this.#wishes);
+                this.#rows.set(one.key, row);
+                this.element.append(row.element);
+            }
+            row.show(one);
+        }
+    }
+
+    /** A small picture of it, where there can be one. @param {string} key @param {Blob} blob */
+    async show(key, blob) {
+        const picture = await preview(blob);
+        if (picture) this.#rows.get(key)?.picture.replaceChildren(picture);
+    }
+}
+
+class Row {
+    picture = h("span", { class: "thumb" }, drawn("sheet", sheet));
+    #step = h("span", { class: "step" });
+    #fill = h("i");
+    #bar;
+    #retry;
+    element;
+
+    /** @param {Upload} one @param {{remove: (key: string) => void, retry: (key: string) => void}} wishes */
+    constructor({ key, name, size: bytes }, wishes) {
+        this.#bar = h("div", {
+            class: "progress",
+            role: "progressbar",
+            "aria-label": name,
+            "aria-valuemin": 0,
+            "aria-valuemax": 100,
+        }, this.#fill);
+        this.#retry = button("retry-upload", { class: "plain", onclick: () => wishes.retry(key) }, p("retry"));
+        const label = p("remove.named", { name });
+        this.element = h(
+            "li",
+            { class: "paper going" },
+            this.picture,
+            h(
+                "div",
+                { class: "about" },
+                h("bdi", { class: "name", dir: "auto" }, name),
+                h("p", {}, h("span", { class: "size" }, size(bytes)), this.#step),
+                this.#bar,
+            ),
+            this.#retry,
+            button(
+                "cancel-upload",
+                { class: "attach", "aria-label": label, title: p("remove"), onclick: () => wishes.remove(key) },
+                drawn("cross", cross),
+            ),
+        );
+    }
+
+    /** @param {Upload} one */
+    show(one) {
+        const percent = model.percent(one), failed = one.state === "failed";
+        set(this.element, "data-upload", one.state);
+        say(this.#step, failed ? p(model.refused(one.code)) : p(one.state, { percent }));
+        set(this.#bar, "aria-valuenow", percent);
+        this.#bar.hidden = failed || one.state === "chosen";
+        this.#fill.style.inlineSize = `${percent}%`;
+        this.#retry.hidden = !failed;
+    }
+}

@@ -1,0 +1,92 @@
+// Files on their way, kept where a reload does not reach them (C87). Where a browser keeps nothing every verb does nothing: the
+// upload itself goes on without. A file's bytes are written once and never again: browsers hand them out as a Blob that
+// stands on what was written, and in Firefox dies with it.
+
+/**
+ * `sent`: its owner has sent it, it was not only chosen. `at`: when it was chosen.
+ * @typedef {{key: string, patient: string, caseId: string, name: string, location: string | null, sent: boolean, at: number}} Kept
+ */
+/** @typedef {"uploads" | "bytes"} Place */
+
+export const database = "curaway.papers";
+/** As long as the server keeps an upload that nobody goes on with. */
+export const keptFor = 24 * 60 * 60 * 1000;
+
+/**
+ * One transaction; null when it came to nothing.
+ * @template T @param {Place[]} places @param {IDBTransactionMode} mode
+ * @param {(store: (place: Place) => IDBObjectStore) => IDBRequest<T>} act @returns {Promise<T | null>}
+ */
+function within(places, mode, act) {
+    return new Promise((resolve) => {
+        const opening = self.indexedDB?.open(database, 1);
+        if (!opening) return resolve(null);
+        opening.onupgradeneeded = () => {
+            opening.result.createObjectStore("uploads", { keyPath: "key" });
+            opening.result.createObjectStore("bytes");
+        };
+        opening.onerror = opening.onblocked = () => resolve(null);
+        opening.onsuccess = () => {
+            const held = opening.result;
+            const end = (/** @type {T | null} */ value) => (held.close(), resolve(value));
+            try {
+                const done = held.transaction(places, mode), asked = act((place) => done.objectStore(place));
+                done.oncomplete = () => end(asked.result);
+                done.onerror = done.onabort = () => end(null);
+            } catch {
+                end(null); // what cannot be written at all, for instance
+            }
+        };
+    });
+}
+
+/** A file that has been chosen. @param {Kept} one @param {Blob} blob @returns {Promise<boolean>} whether it will survive a reload */
+export async function keep(one, blob) {
+    const put = (/** @type {Blob | ArrayBuffer} */ bytes) =>
+        within(["uploads", "bytes"], "readwrite", (store) => {
+            store("bytes").put(bytes, one.key);
+            return store("uploads").put(one);
+        });
+    if (await put(blob) !== null) return true;
+    // WebKit keeps no Blob in a private window, but its bytes it does.
+    const bytes = await blob.arrayBuffer().catch(() => null);
+    return bytes !== null && await put(bytes) !== null;
+}
+
+/** What has become of it since; nothing when it is not kept. @param {string} key @param {Partial<Pick<Kept, "location" | "sent">>} change */
+export async function amend(key, change) {
+    await within(["uploads"], "readwrite", (store) => {
+        const uploads = store("uploads"), asked = uploads.get(key);
+        asked.onsuccess = () => asked.result && uploads.put({ ...asked.result, ...change });
+        return asked;
+    });
+}
+
+/** @param {string} key */
+export async function forget(key) {
+    await within(["uploads", "bytes"], "readwrite", (store) => {
+        store("uploads").delete(key);
+        return store("bytes").delete(key);
+    });
+}
+
+/**
+ * Of this patient and case. What is old or somebody else's goes: a device that another patient signs in on keeps nothing of the
+ * first one's health.
+ * @param {string} patient @param {string} caseId @param {number} now @returns {Promise<(Kept & {blob: Blob})[]>}
+ */
+export async function kept(patient, caseId, now) {
+    /** @type {(store: (place: Place) => IDBObjectStore) => IDBRequest<Kept[]>} */
+    const everything = (store) => store("uploads").getAll();
+    const all = await within(["uploads"], "readonly", everything) ?? [];
+    const good = all.filter((one) => one.patient === patient && now - one.at < keptFor);
+    for (const one of all) if (!good.includes(one)) await forget(one.key);
+    const found = [];
+    for (const one of good.filter((one) => one.caseId === caseId).sort((a, b) => a.at - b.at)) {
+        /** @type {(store: (place: Place) => IDBObjectStore) => IDBRequest<Blob | ArrayBuffer | undefined>} */
+        const its = (store) => store("bytes").get(one.key);
+        const bytes = await within(["bytes"], "readonly", its);
+        if (bytes) found.push({ ...one, blob: bytes instanceof Blob ? bytes : new Blob([bytes]) });
+    }
+    return found;
+}
