@@ -72,6 +72,15 @@ struct `Documents, read by a model` {
         #expect(Extraction(kind: .other, date: other).checked(against: Self.pages).date == nil)
     }
 
+    @Test func `what was quoted to the model with blanks in its marks is found again`() {
+        let pages = Samples.pages("Cadmium <LOQ [HIGH] <5 [12]")
+        let quoted = Unmarked.quoted(pages[0].text)
+        #expect(quoted == "Cadmium < LOQ [ HIGH] <5 [12]")
+        let item = Extraction.Item(
+            category: .measurement, name: "Cadmium", value: "< LOQ", page: 1, passage: "Cadmium < LOQ [ HIGH]")
+        #expect(Extraction(kind: .laboratory, items: [item]).checked(against: pages).items.count == 1)
+    }
+
     @Test func `a passage on another page, and too many items, are left out`() {
         let item = Extraction.Item(category: .finding, name: "No fracture.", page: 1, passage: "No fracture.")
         var lost = item

@@ -20,7 +20,10 @@ extension Extraction {
 
         init(_ pages: [PageText]) {
             for page in pages {
-                let text = Array(Unmarked.folded(page.text).utf8)
+                var text = Array(Unmarked.folded(page.text).utf8)
+                // A model was shown it as it is quoted, and quotes that.
+                let quoted = Array(Unmarked.quoted(page.text).utf8)
+                if quoted != text { text += [0x0A] + quoted }
                 // Two pages of one number are one, so that nothing is looked for in the wrong half.
                 if let known = texts[page.number] {
                     texts[page.number] = (known.text + [0x0A] + text, known.isWeak || page.isWeak)

@@ -52,18 +52,26 @@ enum Unmarked {
         return String(kept)
     }
 
-    /// As `folded`, fit to stand between `⟦` and `⟧`: no bracket that is or looks like those, and no `<|`, which some
-    /// servers read as the beginning of a turn wherever it stands.
+    private static func beginsMark(_ last: Unicode.Scalar, _ next: Unicode.Scalar) -> Bool {
+        switch (last, next) {
+        case ("<", "|"), ("<", "\u{FF5C}"), ("|", ">"), ("\u{FF5C}", ">"), ("<", "/"), ("<", "<"), ("[", "/"): true
+        case ("<", "a"..."z"), ("<", "A"..."Z"), ("[", "A"..."Z"): true
+        default: false
+        }
+    }
+
+    /// As `folded`, fit to stand between `⟦` and `⟧`: no bracket that is or looks like those. And nothing that a server of models
+    /// reads as its own mark wherever it stands (`<|im_start|>`, `<start_of_turn>`, `</s>`, `<<SYS>>`, `[INST]`): a blank
+    /// stands in each, which a reader does not miss. `<5` and `[12]` are left alone.
     static func quoted(_ text: some StringProtocol, limit: Int = .max) -> String {
         var kept = String.UnicodeScalarView()
         for scalar in folded(text, limit: limit).unicodeScalars {
             switch scalar.value {
             case 0x27E6, 0x301A, 0x3010, 0x2E28, 0x2045, 0x27EC, 0x2772, 0x3014, 0xFF3B: kept.append("[")
             case 0x27E7, 0x301B, 0x3011, 0x2E29, 0x2046, 0x27ED, 0x2773, 0x3015, 0xFF3D: kept.append("]")
-            case 0x7C where kept.last == "<", 0x3E where kept.last == "|":
-                kept.append(" ")
+            default:
+                if let last = kept.last, beginsMark(last, scalar) { kept.append(" ") }
                 kept.append(scalar)
-            default: kept.append(scalar)
             }
         }
         return String(kept)
