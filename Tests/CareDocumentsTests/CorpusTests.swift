@@ -1,8 +1,9 @@
 import CareDesk
-import CareDocuments
 import CareDomain
 import Foundation
 import Testing
+
+@testable import CareDocuments
 
 /// Every file of the corpus (`scripts/corpus`) through the real tools: what becomes of it, and how many of its characters are right.
 @Suite(.enabled(if: Corpus.folder != nil, "scripts/corpus makes it; ./test does"), .timeLimit(.minutes(15)))
