@@ -201,7 +201,7 @@ struct Assembly: Sendable {
         return DocumentTools(limits: limits)
     }
 
-    private static func scanner(_ settings: Settings) throws -> (any VirusScanner)? {
+    static func scanner(_ settings: Settings) throws -> ClamdScanner? {
         guard let address = settings.clamd else { return nil }
         guard let scanner = ClamdScanner(address: address) else {
             throw SettingError(

@@ -9,6 +9,8 @@ final class ClamdPeer: Sendable {
         case answers(String)
         /// As soon as the command is there.
         case answersEarly(String)
+        /// As the daemon does: so many bytes, and of one more an error.
+        case takes(Int)
         case hangsUp
         case isSilent
     }
@@ -76,6 +78,9 @@ final class ClamdPeer: Sendable {
             var piece = unwrapInboundIn(data)
             left.writeBuffer(&piece)
             if !isOpen {
+                if left.getString(at: left.readerIndex, length: 9) == "zVERSION\0" {
+                    return say("ClamAV 1.4.6/27000\0", context)
+                }
                 guard left.readableBytes >= 10, left.readString(length: 10) == "zINSTREAM\0" else { return }
                 isOpen = true
                 switch manner {
@@ -84,7 +89,7 @@ final class ClamdPeer: Sendable {
                     // Reads no further, as one that has made up its mind.
                     context.channel.setOption(.autoRead, value: false).whenFailure { _ in }
                 case .hangsUp: context.close(promise: nil)
-                case .answers, .isSilent: break
+                case .answers, .takes, .isSilent: break
                 }
             }
             while let length = left.getInteger(at: left.readerIndex, as: UInt32.self) {
@@ -92,10 +97,18 @@ final class ClamdPeer: Sendable {
                 left.moveReaderIndex(forwardBy: 4)
                 if length == 0 {
                     take(bytes)
-                    if case .answers(let text) = manner { say(text, context) }
+                    switch manner {
+                    case .answers(let text): say(text, context)
+                    case .takes: say("stream: OK\0", context)
+                    case .answersEarly, .hangsUp, .isSilent: break
+                    }
                     return
                 }
                 bytes += left.readBytes(length: Int(length)) ?? []
+                if case .takes(let limit) = manner, bytes.count > limit {
+                    say("INSTREAM size limit exceeded. ERROR\0", context)
+                    return context.close(promise: nil)
+                }
             }
         }
 

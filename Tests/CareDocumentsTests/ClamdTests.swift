@@ -62,10 +62,16 @@ struct `clamd` {
         await #expect(throws: ReaderTrouble.scanner) { try await scan(at: "/nonexistent/clamd.sock") }
     }
 
-    @Test func `is not asked about a file it would not take`() async throws {
-        try await ClamdPeer.with(.answers("stream: OK\0")) { peer in
-            await #expect(throws: ReaderTrouble.scanner) { try await scan(at: peer.address, limit: 299_999) }
-            #expect(peer.received.isEmpty)
+    @Test func `says what it is, and whether it takes files that are large enough`() async throws {
+        try await ClamdPeer.with(.takes(300_000)) { peer in
+            let scanner = try #require(ClamdScanner(address: peer.address))
+            let greeting = try await scanner.greeting(takes: 300_000)
+            #expect(greeting.version == "ClamAV 1.4.6/27000" && greeting.isEnough)
+            #expect(try await scanner.greeting(takes: 300_001).isEnough == false)
+            try await expect(.clean, at: peer.address)
+            await #expect(throws: ReaderTrouble.scanner) {
+                try await scan(at: peer.address, bytes: [UInt8](repeating: 1, count: 300_001))
+            }
         }
     }
 
@@ -84,13 +90,12 @@ struct `clamd` {
         #expect(verdict == expected)
     }
 
-    private func scan(at address: String, seconds: Int = 30, limit: Int? = nil, bytes: [UInt8]? = nil) async throws
+    private func scan(at address: String, seconds: Int = 30, bytes: [UInt8]? = nil) async throws
         -> ScanVerdict
     {
         try await withFolder { folder in
             var scanner = try #require(ClamdScanner(address: address))
             scanner.seconds = seconds
-            if let limit { scanner.streamLimit = limit }
             return try await scanner.scan(try folder.file("file", bytes ?? self.bytes))
         }
     }

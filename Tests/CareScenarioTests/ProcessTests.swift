@@ -214,6 +214,10 @@ struct `The program` {
             let check = try await program.run("check")
             #expect(check.status == .exited(0))
             #expect(check.text.contains("the built-in guide"))
+            #expect(check.text.contains("ok    tools  poppler"))
+            let nobody = try await program.run(["check"], ["CURAWAY_CLAMD_ADDRESS": "/nonexistent.sock"])
+            #expect(nobody.status == .exited(1))
+            #expect(nobody.text.contains("FAIL  scan   clamd at /nonexistent.sock: no answer"))
         }
     }
 }

@@ -158,6 +158,8 @@ package final class DocumentPipeline: Sendable {
         } catch let refusal as DocumentRefusal {
             last = .rejected(refusal)
         } catch let trouble as ReaderTrouble {
+            // That a tool or the scanner is away is for the operator; what is slow is the file's.
+            if trouble != .slow { report("a document could not be read: \(trouble.rawValue)") }
             last = .failed(trouble)
         } catch is StoreUnavailable {
             return  // The lease ends, and it is gone on with when the store is back.

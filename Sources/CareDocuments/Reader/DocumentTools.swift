@@ -12,6 +12,20 @@ package struct DocumentTools: DocumentReader {
         tool = Tool(limits: limits, path: path)
     }
 
+    private static let programs = [
+        "prlimit", "pdfinfo", "pdftotext", "pdftoppm", "pdfimages", "heif-convert", "convert", "tesseract",
+    ]
+
+    /// Programs and tesseract's languages that are not there; without them documents fail as `reader_unavailable`.
+    package func missing() async -> [String] {
+        let programs = Self.programs.filter { tool.find($0) == nil }
+        guard !programs.contains("tesseract"), !programs.contains("prlimit") else { return programs }
+        let listed = try? await Workplace.with(nil) { try await tool.run("tesseract", ["--list-langs"], in: $0) }
+        let languages = String(decoding: listed?.output ?? [], as: UTF8.self).split(whereSeparator: \.isNewline)
+        return programs
+            + ["eng", "ara", "osd"].filter { !languages.contains(Substring($0)) }.map { "tesseract's \($0)" }
+    }
+
     package func inspect(_ path: String) async throws -> InspectedFile {
         let (kind, sizes) = try await look(at: path)
         let pages =

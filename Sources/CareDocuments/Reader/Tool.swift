@@ -97,7 +97,7 @@ struct Tool: Sendable {
         "failed to map segment",
     ]
 
-    private func find(_ name: String) -> String? {
+    func find(_ name: String) -> String? {
         path.split(separator: ":").map { $0 + "/" + name }.first { access($0, X_OK) == 0 }
     }
 }

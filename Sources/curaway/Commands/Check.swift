@@ -1,6 +1,7 @@
 import ArgumentParser
 import AsyncHTTPClient
 import CareDesk
+import CareDocuments
 import CareDomain
 import CareGateways
 import CareLog
@@ -12,7 +13,10 @@ import Synchronization
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say what is configured and what answers.",
-        discussion: "Exit code 0 when store, log and model answer, 1 otherwise. Asks the model for one short answer.",
+        discussion: """
+            Exit code 0 when store, log and model answer, the tools that read documents are there, and clamd, if it is configured, \
+            takes documents as large as we do; 1 otherwise. Asks the model for one short answer.
+            """,
         subcommands: [CheckRedis.self])
 
     @OptionGroup var place: PlaceOptions
@@ -49,6 +53,16 @@ struct Check: AsyncParsableCommand {
         let client = HTTPClient(eventLoopGroupProvider: .singleton)
         let (works, detail) = try await answer(settings, client)
         say("model", works, detail)
+        // As they are looked for when a document is read.
+        let missing = await DocumentTools().missing()
+        say(
+            "tools", missing.isEmpty,
+            missing.isEmpty ? "poppler, libheif, ImageMagick, tesseract" : "missing: \(missing.joined(separator: ", "))"
+        )
+        if let address = settings.clamd, let scanner = try Assembly.scanner(settings) {
+            let (works, detail) = await answer(scanner, takes: settings.documentBytes)
+            say("scan ", works, "clamd at \(address)\(detail)")
+        }
         if case .clerk(let instance, let pem) = settings.identity {
             let published = PublishedKeys(client: client, url: instance.keysURL)
             if pem == nil {
@@ -66,6 +80,18 @@ struct Check: AsyncParsableCommand {
             Swift.print("note  a key for \(name) is set and not used: the model is \(settings.model.rawValue)")
         }
         if !isWell { throw ExitCode(1) }
+    }
+
+    /// What clamd is, and whether it takes a document as large as we do.
+    private func answer(_ scanner: ClamdScanner, takes bytes: Int) async -> (Bool, String) {
+        guard let greeting = try? await scanner.greeting(takes: bytes) else { return (false, ": no answer") }
+        guard greeting.isEnough else {
+            return (
+                false,
+                ", \(greeting.version): it takes no file of \(bytes) bytes; raise StreamMaxLength in clamd.conf"
+            )
+        }
+        return (true, ", \(greeting.version)")
     }
 
     /// One short question, and what became of it.
