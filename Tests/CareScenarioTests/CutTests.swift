@@ -132,18 +132,30 @@ private struct CutReader {
             try await connection(cutAt: connections == 1 ? target : nil)
             if page.picture.needsSnapshot { try await refresh() }
         }
-        let fresh = try await page.snapshot()
-        var expected = ClientPicture()
-        expected.apply(fresh.picture)
-        try await connection(cutAt: nil, until: try Position(parsing: fresh.cursor))
-        let shown = page.picture.shown
-        guard shown == expected.shown else { throw Unexpected("shows\n\(shown)\nand not\n\(expected.shown)") }
+        let shown = try await caughtUp()
         guard let message = shown.messages.last(where: { $0.replyID?.rawValue == reply }),
             Array(message.body.utf8) == Array(text.utf8)
         else { throw Unexpected("the answer is not byte-equal") }
         outcome.resets = page.resets
         outcome.entries = page.entries
         return outcome
+    }
+
+    /// A snapshot may know more than the entries up to its cursor: those are appended one by one after the commit. So it is asked
+    /// again; what was lost would be missing every time.
+    private mutating func caughtUp() async throws -> ClientPicture.Shown {
+        var difference = ""
+        for _ in 0..<40 {
+            let fresh = try await page.snapshot()
+            var expected = ClientPicture()
+            expected.apply(fresh.picture)
+            try await connection(cutAt: nil, until: try Position(parsing: fresh.cursor))
+            let shown = page.picture.shown
+            if shown == expected.shown { return shown }
+            difference = "shows\n\(shown)\nand not\n\(expected.shown)"
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        throw Unexpected(difference)
     }
 
     private var moment: Chatter.Moment {
