@@ -74,6 +74,8 @@ test("a hundred percent is every byte", () => {
         sent: 999,
         state: /** @type {const} */ ("uploading"),
         code: null,
+        kept: true,
+        document: null,
     };
     assert.equal(documents.percent(upload), 99);
     assert.equal(documents.percent({ ...upload, sent: 1000 }), 100);
@@ -106,4 +108,14 @@ test("every step and every code has a word, tomorrow's too", () => {
         false,
         false,
     ]);
+});
+
+test("what has arrived keeps its row until the document is told of", () => {
+    const chosen = documents.chosen(documents.none, { key: "a", name: "a", size: 9 });
+    const arrived = documents.arrived(chosen, "a", "d1");
+    assert.deepEqual(arrived.uploads.map(({ state, sent }) => [state, sent]), [["arrived", 9]]);
+    assert.deepEqual(documents.heard(arrived, [paper({ id: "d2" })]).uploads.length, 1);
+    assert.deepEqual(documents.heard(arrived, [paper()]).uploads, []);
+    assert.deepEqual(documents.arrived(documents.heard(chosen, [paper()]), "a", "d1").uploads, []);
+    assert.deepEqual(documents.arrived(chosen, "a", null).uploads, []);
 });

@@ -149,6 +149,13 @@ test("C85 an answer lost after the last byte costs a question, not the file agai
     assert.equal(one.stalls.count, 2);
 });
 
+test("a file that can no longer be read is not taken for a line that is down", async () => {
+    const to = server((method) => method === "PATCH" ? "unheard" : "pass"), one = file(bytes(10));
+    const gone = { size: 10, slice: () => ({ arrayBuffer: () => Promise.reject(new Error("NotReadableError")) }) };
+    const blob = /** @type {Blob} */ (/** @type {unknown} */ (gone));
+    await assert.rejects(run(to, { ...one, blob }), (error) => asProblem(error).code === "unreadable");
+});
+
 test("C87 after a reload it goes on where the server says", async () => {
     const content = bytes(100_000), to = server();
     to.uploads.set(`${to.base}/u9`, { bytes: content.slice(0, 60_000), length: content.length });

@@ -12,13 +12,14 @@ const words = {
     delete: ["Delete", "حذف"],
     sure: ["Delete this document and everything read from it?", "حذف هذا المستند وكل ما قُرئ منه؟"],
     full: [
-        "Ten files are here already. Please send them first.",
-        "هنا عشرة ملفات بالفعل. يُرجى إرسالها أولًا.",
+        "Ten files are here already. Wait until some have arrived, or remove one.",
+        "هنا عشرة ملفات بالفعل. انتظر حتى يصل بعضها، أو أزل أحدها.",
     ],
-    unkept: ["Keep this page open until the file has arrived.", "أبقِ هذه الصفحة مفتوحة حتى يصل الملف."],
+    unkept: ["Keep this page open until it has arrived.", "أبقِ هذه الصفحة مفتوحة حتى يصل."],
     already: ["You have given this file here before: {name}", "سبق أن قدّمت هذا الملف هنا: {name}"],
     chosen: ["Not sent yet", "لم يُرسل بعد"],
     stalled: ["Waiting for the network, {percent} %", "في انتظار الشبكة، {percent} %"],
+    arrived: ["Arrived", "وصل"],
     waiting: ["Waiting", "في الانتظار"],
     uploading: ["Uploading {percent} %", "جارٍ الرفع {percent} %"],
     "upload.failed": ["This file could not be sent.", "تعذّر إرسال هذا الملف."],
@@ -32,8 +33,13 @@ const words = {
         "Too many of your files are on their way. Try again when some have arrived.",
         "كثير من ملفاتك قيد الإرسال. حاول مرة أخرى بعد وصول بعضها.",
     ],
-    "upload.why.case_closed": ["This case is closed.", "هذه الحالة مغلقة."],
-    "upload.why.not_found": ["This case is not there any more.", "لم تعد هذه الحالة موجودة."],
+    "upload.why.case_closed": ["This conversation is closed.", "هذه المحادثة مغلقة."],
+    "upload.why.not_found": ["This conversation is not there any more.", "لم تعد هذه المحادثة موجودة."],
+    "upload.why.unreadable": [
+        "Your device cannot read this file any more. Please choose it again.",
+        "لم يعد جهازك قادرًا على قراءة هذا الملف. يُرجى اختياره مرة أخرى.",
+    ],
+    "document.why.unreadable": ["Your device cannot read this file.", "لا يستطيع جهازك قراءة هذا الملف."],
     "document.received": ["Received", "تم الاستلام"],
     "document.scanned": ["Checked", "تم الفحص"],
     "document.reading": ["Reading", "جارٍ القراءة"],
@@ -45,7 +51,7 @@ const words = {
     "document.deleted": ["Deleted", "تم الحذف"],
     "document.why.empty": ["The file is empty.", "الملف فارغ."],
     "document.why.too_large": ["The file is too large.", "الملف كبير جدًا."],
-    larger: ["{name} is larger than {most}.", "{name} أكبر من {most}."],
+    larger: ["The file is larger than {most}.", "الملف أكبر من {most}."],
     "document.why.unsupported_type": ["Only PDF files and pictures can be read.", "يمكن قراءة ملفات PDF والصور فقط."],
     "document.why.ambiguous_type": ["The file is not what it says it is.", "نوع الملف غير واضح."],
     "document.why.encrypted": ["It is protected by a password.", "الملف محمي بكلمة مرور."],
@@ -58,8 +64,9 @@ const words = {
     "document.why.reader_unavailable": ["We cannot read documents just now.", "لا يمكننا قراءة المستندات الآن."],
     "document.why.scanner_unavailable": ["We cannot check documents just now.", "لا يمكننا فحص المستندات الآن."],
     "document.why.unknown": ["Something went wrong.", "حدث خطأ ما."],
-    scanned: ["Checked for viruses", "فُحص من الفيروسات"],
-    unscanned: ["Not checked for viruses: no scanner here", "لم يُفحص من الفيروسات: لا يوجد فاحص هنا"],
+    scanned: ["Checked for viruses", "فُحص بحثًا عن الفيروسات"],
+    unscanned: ["Not checked for viruses: no scanner here", "لم يُفحص بحثًا عن الفيروسات: لا يوجد فاحص هنا"],
+    "request.failed": ["That did not work. Please try again.", "لم ينجح ذلك. حاول مرة أخرى."],
     open: ["What was read", "ما قُرئ"],
     opening: ["Loading…", "جارٍ التحميل…"],
     unopened: ["This could not be loaded.", "تعذّر التحميل."],
@@ -67,9 +74,9 @@ const words = {
     advice: ["This is what the paper says. It is not advice.", "هذا ما ورد في المستند، وليس نصيحة طبية."],
     check: ["please check", "يُرجى التحقق"],
     page: ["Page {page}", "الصفحة {page}"],
-    reference: ["reference", "المرجع"],
+    reference: ["reference", "النطاق المرجعي"],
     date: ["Date", "التاريخ"],
-    issuer: ["From", "من"],
+    issuer: ["From", "الجهة المُصدِرة"],
     finding: ["Findings", "النتائج"],
     medicine: ["Medicines", "الأدوية"],
     allergy: ["Allergies", "الحساسية"],
@@ -93,12 +100,17 @@ export function size(bytes) {
     return p("megabytes", { count: Math.round(bytes / 100_000) / 10 });
 }
 
-/** @param {string} word @param {Record<string, string | number>} [values] */
+/** Somebody else's words inside a sentence of ours: neither turns the other around (UAX #9). @param {string} text */
+export function isolated(text) {
+    return `\u2068${text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}\u2069`;
+}
+
+/** @param {string} word @param {Record<string, string | number>} [values] texts are isolated */
 export function p(word, values = {}) {
     const said = words[word]?.[language() === "ar" ? 1 : 0] ?? "";
     return said.replace(/\{(\w+)\}/g, (whole, name) => {
         const value = values[name];
-        return typeof value === "number" ? number(value) : value ?? whole;
+        return typeof value === "number" ? number(value) : value === undefined ? whole : isolated(value);
     });
 }
 

@@ -23,10 +23,15 @@
  */
 
 /**
- * chosen: looked at by its owner, not yet sent. stalled: on its way, and the network does not carry it just now.
- * @typedef {"chosen" | "waiting" | "uploading" | "stalled" | "failed"} UploadState
+ * chosen: looked at by its owner, not yet sent. stalled: on its way, and the network does not carry it just now. arrived: the
+ * server has all of it, and has not yet told of the document.
+ * @typedef {"chosen" | "waiting" | "uploading" | "stalled" | "arrived" | "failed"} UploadState
  */
-/** @typedef {{key: string, name: string, size: number, sent: number, state: UploadState, code: string | null}} Upload */
+/**
+ * `kept`: it would survive a reload. `document`: what it has become.
+ * @typedef {{key: string, name: string, size: number, sent: number, state: UploadState, code: string | null, kept: boolean,
+ *     document: string | null}} Upload
+ */
 /** @typedef {{documents: ReadonlyMap<string, Document_>, uploads: readonly Upload[]}} Papers */
 
 /** @type {Papers} */
@@ -43,7 +48,21 @@ export function heard(papers, told) {
         if (documents === papers.documents) documents = new Map(documents);
         /** @type {Map<string, Document_>} */ (documents).set(one.id, one);
     }
-    return documents === papers.documents ? papers : { ...papers, documents };
+    return documents === papers.documents ? papers : withoutArrived({ ...papers, documents });
+}
+
+/** The server has all of it. Its row stays until the document is told of. @param {Papers} papers @param {string} key @param {string | null} id @returns {Papers} */
+export function arrived(papers, key, id) {
+    if (id === null) return gone(papers, key);
+    const uploads = papers.uploads.map((one) =>
+        one.key === key ? { ...one, sent: one.size, state: /** @type {const} */ ("arrived"), document: id } : one
+    );
+    return withoutArrived({ ...papers, uploads });
+}
+
+/** @param {Papers} papers @returns {Papers} */
+function withoutArrived(papers) {
+    return { ...papers, uploads: papers.uploads.filter((one) => !one.document || !papers.documents.has(one.document)) };
 }
 
 /**
@@ -52,7 +71,10 @@ export function heard(papers, told) {
  */
 export function chosen(papers, { key, name, size }, state = "chosen") {
     if (papers.uploads.length >= uploadLimit || papers.uploads.some((one) => one.key === key)) return papers;
-    return { ...papers, uploads: [...papers.uploads, { key, name, size, sent: 0, state, code: null }] };
+    return {
+        ...papers,
+        uploads: [...papers.uploads, { key, name, size, sent: 0, state, code: null, kept: true, document: null }],
+    };
 }
 
 /** Its owner has looked at them and sends them. @param {Papers} papers @returns {Papers} */
@@ -68,7 +90,7 @@ export function unsent(papers) {
     return papers.uploads.filter(({ state }) => state === "chosen").length;
 }
 
-/** @param {Papers} papers @param {string} key @param {Partial<Pick<Upload, "sent" | "state" | "code">>} change @returns {Papers} */
+/** @param {Papers} papers @param {string} key @param {Partial<Pick<Upload, "sent" | "state" | "code" | "kept">>} change @returns {Papers} */
 export function changed(papers, key, change) {
     return { ...papers, uploads: papers.uploads.map((one) => one.key === key ? { ...one, ...change } : one) };
 }
@@ -105,12 +127,13 @@ export function refusal(size, head, largest) {
     // A PDF may have a little before its header (PDF 32000 annex H): those the server looks at.
     const known = text.includes("%PDF") || text.startsWith("\xff\xd8\xff") || text.startsWith("\x89PNG") ||
         text.startsWith("RIFF") && text.slice(8, 12) === "WEBP" ||
-        /^.{4}ftyp(hei[cxms]|hev[cx]|mif1|msf1)/s.test(text) ||
+        /^.{4}ftyp(hei[cxms]|mif1)/s.test(text) ||
         text.startsWith("II*\0") || text.startsWith("MM\0*");
     return known ? null : "unsupported_type";
 }
 
 const codes = new Set([
+    "unreadable",
     "empty",
     "too_large",
     "unsupported_type",
@@ -138,6 +161,7 @@ const refusals = new Set([
     "too_many_uploads",
     "case_closed",
     "not_found",
+    "unreadable",
 ]);
 
 /** The same for a file that the server did not take. @param {string | null} code */

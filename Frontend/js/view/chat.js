@@ -18,6 +18,7 @@ import { Viewport } from "./viewport.js";
 /**
  * @typedef {object} Surroundings
  * @property {Correspondence} correspondence
+ * @property {string} patient who is signed in
  * @property {Config | null} config
  * @property {CareCase | null} known what the list knows of it already
  * @property {HTMLElement[]} tools what stands at the end of the header
@@ -41,8 +42,6 @@ export class Chat extends HTMLElement {
     #banner;
     #list;
     #viewport;
-    /** @type {Config | null} */
-    #config = null;
     #frame = false;
     /** @type {(() => void)[]} */
     #cleanup = [];
@@ -81,7 +80,6 @@ export class Chat extends HTMLElement {
     /** What the server is able to do; it may be known later than the case. @param {Config | null} config */
     configure(config) {
         if (!config) return;
-        this.#config = config;
         this.#composer.limit = config.message_characters;
         this.#notice.hidden = config.advice !== "demonstration";
         this.#notice.replaceChildren(icon("alert"), h("span", {}, t("notice.demonstration")));
@@ -116,15 +114,18 @@ export class Chat extends HTMLElement {
             this.#narrator = new Narrator();
             this.#schedule();
         }, () => {});
-        import("./papers.js").then(({ Papers }) => {
-            if (!this.isConnected) return;
-            const papers = new Papers(letters, this.#composer, this.#around.announce, () => this.#schedule());
-            if (this.#config) papers.largest = this.#config.document_bytes;
-            this.#list.papers = (low, high) => papers.cards(low, high);
-            this.#cleanup.push(() => papers.close());
-        }, () => {});
+        this.#bringPapers();
         // Who came here by key or by ear goes on from here; on a phone the keyboard stays shut.
         if (!this.#composer.focusIfKeyboard()) this.querySelector("h1")?.focus({ preventScroll: true });
+    }
+
+    #bringPapers() {
+        import("./papers.js").then(({ Papers }) => {
+            if (!this.isConnected) return;
+            const papers = new Papers(this.#around, this.#composer, this, () => this.#schedule());
+            this.#list.papers = papers.cards;
+            this.#cleanup.push(papers.close);
+        }, () => setTimeout(() => this.isConnected && this.#bringPapers(), 5_000));
     }
 
     disconnectedCallback() {

@@ -14,7 +14,7 @@ export class Composer extends HTMLElement {
     onSend = () => {};
     /** @type {() => void} */
     onStop = () => {};
-    /** Files that have been chosen go with the words. @type {() => void} */
+    /** @type {() => void} */
     onFiles = () => {};
     limit = 8000;
     #files = 0;

@@ -55,7 +55,7 @@ export function icon(name) {
     return drawn(name, shapes[name]);
 }
 
-/** One that is not fetched with the start. @param {string} name @param {readonly string[]} lines @returns {SVGElement} */
+/** @param {string} name @param {readonly string[]} lines @returns {SVGElement} */
 export function drawn(name, lines) {
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     svg.setAttribute("viewBox", "0 0 24 24");

@@ -5,8 +5,12 @@
 /** @import {Document_} from "../model/documents.js" */
 import * as model from "../model/documents.js";
 import { date, p, size } from "../i18n/papers.js";
+import { requestTimeout } from "../wire/api.js";
 import * as decode from "../wire/papers.js";
 import { button, h, say } from "./dom.js";
+
+/** An original has so long to come, in milliseconds. */
+const fileTimeout = 10 * 60 * 1000;
 
 /** @param {Document_} one */
 export function words(one) {
@@ -23,20 +27,27 @@ export class Card {
     #step = h("p", { class: "step" });
     #virus = h("p");
     #read = h("div");
+    /** What became of a request of this card, when it was not well. */
+    #error = h("p", { class: "error", role: "alert", hidden: true });
     #details = h("details", { hidden: true }, h("summary", {}, p("open")), this.#virus, this.#read);
-    #retry = button("retry-document", { class: "plain", onclick: () => this.#ask("POST", "/retry") }, p("retry"));
+    #retry = button(
+        "retry-document",
+        { class: "plain", onclick: () => this.#ask("/retry", { method: "POST" }) },
+        p("retry"),
+    );
     #delete = button("delete-document", {
         class: "plain",
-        onclick: () => confirm(p("sure")) && this.#ask("DELETE", ""),
+        onclick: () => confirm(p("sure")) && this.#ask("", { method: "DELETE" }),
     }, p("delete"));
     element = h(
         "li",
-        { class: "paper" },
+        { class: "paper", tabindex: -1 },
         this.#name,
         this.#kind,
         this.#size,
         this.#step,
         this.#details,
+        this.#error,
         this.#retry,
         this.#delete,
     );
@@ -57,37 +68,50 @@ export class Card {
         say(this.#size, one.stage === "deleted" ? "" : size(one.bytes));
         say(this.#step, words(one));
         say(this.#virus, p(one.virus_scanned ? "scanned" : "unscanned"));
+        this.#trouble(false);
         this.#details.hidden = one.stage !== "ready";
+        const hadFocus = this.element.contains(document.activeElement);
         this.#retry.hidden = !(one.stage === "failed" && one.retryable);
         this.#delete.hidden = one.stage === "deleted";
+        // What had the focus may be gone.
+        if (hadFocus && !this.element.contains(document.activeElement)) this.element.focus();
         say(this.#delete, p(model.isBusy(one) ? "cancel" : "delete"));
         if (one.stage === "deleted") this.#read.replaceChildren();
     }
 
-    /** @param {string} method @param {string} path */
-    async #ask(method, path) {
-        const response = await this.#api.raw(this.#base + path, { method, headers: {} }).catch(() => null);
-        if (!response?.ok) say(this.#step, p("document.why.unknown"));
+    /** @param {boolean} is */
+    #trouble(is) {
+        this.#error.hidden = !is;
+        say(this.#error, is ? p("request.failed") : "");
+    }
+
+    /** @param {string} path @param {{method?: string}} [init] @param {number} [patience] milliseconds @returns {Promise<Response | null>} null, and said so, when it was not well */
+    async #ask(path, init = {}, patience = requestTimeout) {
+        this.#trouble(false);
+        const signal = AbortSignal.timeout(patience), headers = { Accept: "application/json" };
+        const response = await this.#api.raw(this.#base + path, { headers, signal, ...init }).catch(() => null);
+        if (response?.ok) return response;
+        this.#trouble(true);
+        return null;
     }
 
     async #open() {
         this.#read.replaceChildren(p("opening"));
         try {
-            const response = await this.#api.raw(this.#base, { headers: { Accept: "application/json" } });
-            if (!response.ok) throw new Error();
-            const said = decode.extraction(await response.json());
+            const said = decode.extraction(await (await this.#ask(""))?.json());
             const save = button("original", { class: "plain", onclick: () => this.#save() }, p("original"));
             this.#read.replaceChildren(h("p", { class: "advice" }, p("advice")), ...sections(said), save);
         } catch {
-            this.#read.replaceChildren(p("unopened"));
+            this.#trouble(true);
         }
+        if (!this.#error.hidden) this.#read.replaceChildren(p("unopened"));
     }
 
     /** The token travels in a header, so a link alone would not do. */
     async #save() {
-        const response = await this.#api.raw(`${this.#base}/file`, { headers: {} }).catch(() => null);
-        if (!response?.ok) return;
-        const href = URL.createObjectURL(await response.blob());
+        const blob = await (await this.#ask("/file", {}, fileTimeout))?.blob().catch(() => null);
+        if (!blob) return this.#trouble(true);
+        const href = URL.createObjectURL(blob);
         h("a", { href, download: this.#name.textContent }).click();
         setTimeout(() => URL.revokeObjectURL(href), 60_000);
     }

@@ -10,15 +10,24 @@ import { preview } from "./preview.js";
 const sheet = ["M7 3.5h7l4 4v13H7z", "M14 3.5v4h4"];
 const cross = ["M6.5 6.5l11 11", "M17.5 6.5l-11 11"];
 
+/**
+ * @typedef {object} Wishes
+ * @property {(key: string) => void} remove
+ * @property {(key: string) => void} retry
+ * @property {() => void} leave the last row is gone, and had the focus
+ */
+
 export class Tray {
     element = h("ul", { class: "papers", role: "list" });
-    /** What is to be said of files as a whole. */
+    /** What is to be said of files that have no row. */
     hint = h("p", { class: "hint", role: "status" });
     #wishes;
     /** @type {Map<string, Row>} */
     #rows = new Map();
+    /** @type {Promise<void>} */
+    #shown = Promise.resolve();
 
-    /** @param {{remove: (key: string) => void, retry: (key: string) => void}} wishes */
+    /** @param {Wishes} wishes */
     constructor(wishes) {
         this.#wishes = wishes;
     }
@@ -32,8 +41,14 @@ export class Tray {
         const keys = new Set(uploads.map(({ key }) => key));
         for (const [key, { element }] of this.#rows) {
             if (keys.has(key)) continue;
-            element.remove();
             this.#rows.delete(key);
+            const hadFocus = element.contains(document.activeElement);
+            const next = element.nextElementSibling ?? element.previousElementSibling;
+            element.remove();
+            if (!hadFocus) continue;
+            const other = next?.querySelector('[data-action="cancel-upload"]');
+            if (other instanceof HTMLElement) other.focus();
+            else this.#wishes.leave();
         }
         for (const one of uploads) {
             let row = this.#rows.get(one.key);
@@ -46,10 +61,17 @@ export class Tray {
         }
     }
 
-    /** A small picture of it, where there can be one. @param {string} key @param {Blob} blob */
-    async show(key, blob) {
-        const picture = await preview(blob);
-        if (picture) this.#rows.get(key)?.picture.replaceChildren(picture);
+    /**
+     * A small picture of it, where there can be one. One after the other: a browser may unpack the whole before it makes it
+     * small, and ten photographs at once are more than a phone has.
+     * @param {string} key @param {Blob} blob
+     */
+    show(key, blob) {
+        this.#shown = this.#shown.then(async () => {
+            if (!this.#rows.has(key) || !this.element.isConnected) return;
+            const picture = await preview(blob);
+            if (picture) this.#rows.get(key)?.picture.replaceChildren(picture);
+        });
     }
 }
 
@@ -59,9 +81,10 @@ class Row {
     #fill = h("i");
     #bar;
     #retry;
+    #remove;
     element;
 
-    /** @param {Upload} one @param {{remove: (key: string) => void, retry: (key: string) => void}} wishes */
+    /** @param {Upload} one @param {Wishes} wishes */
     constructor({ key, name, size: bytes }, wishes) {
         this.#bar = h("div", {
             class: "progress",
@@ -71,7 +94,12 @@ class Row {
             "aria-valuemax": 100,
         }, this.#fill);
         this.#retry = button("retry-upload", { class: "plain", onclick: () => wishes.retry(key) }, p("retry"));
-        const label = p("remove.named", { name });
+        this.#remove = button("cancel-upload", {
+            class: "attach",
+            "aria-label": p("remove.named", { name }),
+            title: p("remove"),
+            onclick: () => wishes.remove(key),
+        }, drawn("cross", cross));
         this.element = h(
             "li",
             { class: "paper going" },
@@ -84,22 +112,21 @@ class Row {
                 this.#bar,
             ),
             this.#retry,
-            button(
-                "cancel-upload",
-                { class: "attach", "aria-label": label, title: p("remove"), onclick: () => wishes.remove(key) },
-                drawn("cross", cross),
-            ),
+            this.#remove,
         );
     }
 
     /** @param {Upload} one */
     show(one) {
-        const percent = model.percent(one), failed = one.state === "failed";
+        const percent = model.percent(one), failed = one.state === "failed", arrived = one.state === "arrived";
+        const said = failed ? p(model.refused(one.code)) : p(one.state, { percent });
         set(this.element, "data-upload", one.state);
-        say(this.#step, failed ? p(model.refused(one.code)) : p(one.state, { percent }));
+        say(this.#step, one.kept || failed || arrived ? said : `${said}. ${p("unkept")}`);
         set(this.#bar, "aria-valuenow", percent);
         this.#bar.hidden = failed || one.state === "chosen";
         this.#fill.style.inlineSize = `${percent}%`;
+        if (!failed && this.#retry === document.activeElement) this.#remove.focus();
         this.#retry.hidden = !failed;
+        this.#remove.hidden = arrived;
     }
 }

@@ -1,15 +1,15 @@
 // The documents of one open case: choosing them, sending them, and a card for each in its place in the talk.
 
-/** @import {Correspondence} from "../wire/correspondence.js" */
+/** @import {Surroundings} from "./chat.js" */
 /** @import {Composer} from "./composer.js" */
 import * as model from "../model/documents.js";
-import { p, size } from "../i18n/papers.js";
+import { isolated, p, size } from "../i18n/papers.js";
 import { uuid, wallClock } from "../wire/clock.js";
 import * as decode from "../wire/papers.js";
 import { asProblem } from "../wire/api.js";
 import { amend, forget, keep, kept } from "../wire/kept.js";
 import { hold } from "../wire/page.js";
-import { left, upload } from "../wire/upload.js";
+import { cancel, left, upload } from "../wire/upload.js";
 import { button, drawn, h, icon } from "./dom.js";
 import { Card, words } from "./paper-card.js";
 import { Tray } from "./paper-tray.js";
@@ -25,9 +25,11 @@ const camera = ["M4 8h3l2-3h6l2 3h3v11H4z", "M12 17a4 4 0 1 0 0-8 4 4 0 0 0 0 8z
 
 export class Papers {
     #letters;
+    #patient;
     #composer;
     #announce;
     #changed;
+    #ports;
     #papers = model.none;
     #tray;
     /** @type {Map<string, Card>} */
@@ -38,21 +40,31 @@ export class Papers {
     #buttons = [];
     #sending = false;
     #at = 0;
+    /** Nobody looks at it any more; what still awaits something is to do nothing more. */
+    #left = false;
     #stop;
-    /** Bytes the server takes. */
-    largest = 50_000_000;
+    /** Bytes the server takes; while that is not known it says so itself. */
+    #largest;
 
-    /** @param {Correspondence} letters @param {Composer} composer @param {(text: string) => void} announce @param {() => void} changed */
-    constructor(letters, composer, announce, changed) {
+    /**
+     * @param {Surroundings} around @param {Composer} composer @param {HTMLElement} place where files may be dropped
+     * @param {() => void} changed cards have come or gone
+     */
+    constructor({ correspondence: letters, patient, announce, config }, composer, place, changed) {
+        const { api } = letters;
         this.#letters = letters;
+        this.#patient = patient;
         this.#composer = composer;
         this.#announce = announce;
         this.#changed = changed;
+        this.#largest = config?.document_bytes ?? Infinity;
+        this.#ports = { clock: wallClock, random: Math.random, send: api.raw.bind(api) };
         this.#tray = new Tray({
-            remove: (key) => this.#forget(key),
+            remove: (key) => this.#remove(key),
             retry: (key) => (this.#change(key, { state: "waiting", sent: 0 }), this.#flush()),
+            leave: () => this.#buttons[0]?.focus(),
         });
-        this.#offer();
+        this.#offer(place);
         composer.prepend(this.#tray.element, this.#tray.hint);
         composer.onFiles = () => this.#send();
         this.#stop = letters.listen(() => this.#hear());
@@ -60,34 +72,35 @@ export class Papers {
         this.#restore();
     }
 
-    close() {
+    close = () => {
+        this.#left = true;
         this.#stop();
         for (const { abort, mine } of this.#files.values()) {
             abort.abort(left);
             mine.abort();
         }
-    }
+    };
 
     /** @param {number} low @param {number} high @returns {HTMLElement[]} */
-    cards(low, high) {
-        return model.inOrder(this.#papers).filter((one) => one.sequence >= low && one.sequence < high)
+    cards = (low, high) =>
+        model.inOrder(this.#papers).filter((one) => one.sequence >= low && one.sequence < high)
             .flatMap((one) => this.#cards.get(one.id)?.element ?? []);
-    }
 
     // ---- choosing ----
 
     /** The ways in: two buttons with an input each (a phone's camera is the second), dropping, pasting. */
-    #offer() {
-        const composer = this.#composer, acts = composer.querySelector(".box");
+    /** @param {HTMLElement} place */
+    #offer(place) {
+        const composer = this.#composer;
         const files = this.#input("files", { accept, multiple: true });
         const photo = this.#input("camera", { accept: "image/*", capture: "environment" });
+        const label = p("attach");
         this.#buttons.push(
-            button("attach", {
-                class: "attach",
-                "aria-label": p("attach"),
-                title: p("attach"),
-                onclick: () => files.click(),
-            }, icon("plus")),
+            button(
+                "attach",
+                { class: "attach", "aria-label": label, title: label, onclick: () => files.click() },
+                icon("plus"),
+            ),
         );
         if (matchMedia("(pointer: coarse)").matches) {
             this.#buttons.push(
@@ -98,15 +111,21 @@ export class Papers {
                 ),
             );
         }
-        acts?.prepend(files, photo, ...this.#buttons);
-        composer.addEventListener("dragover", (event) => event.preventDefault());
-        composer.addEventListener("drop", (event) => {
+        composer.querySelector(".box")?.prepend(files, photo, ...this.#buttons);
+        // Text that is dragged or pasted is the field's own; Word and Excel put a picture of the text beside it.
+        place.addEventListener("dragover", (event) => {
+            if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+        });
+        place.addEventListener("drop", (event) => {
+            if (!event.dataTransfer?.types.includes("Files")) return;
             event.preventDefault();
-            this.#choose(event.dataTransfer?.files);
+            this.#choose(event.dataTransfer.files);
         });
         composer.addEventListener("paste", (event) => {
-            if (event.clipboardData?.files.length) event.preventDefault();
-            this.#choose(event.clipboardData?.files);
+            const pasted = event.clipboardData;
+            if (!pasted || pasted.files.length === 0 || pasted.types.includes("text/plain")) return;
+            event.preventDefault();
+            this.#choose(pasted.files);
         });
     }
 
@@ -126,119 +145,148 @@ export class Papers {
         return input;
     }
 
-    /** @param {FileList | null | undefined} files */
+    /** @param {FileList | null} files */
     async #choose(files) {
-        if (this.#closed) return;
+        const list = files ? [...files] : [], refused = [];
+        if (this.#closed || list.length === 0) return;
         this.#tray.say();
-        for (const file of files ? [...files] : []) {
-            const head = new Uint8Array(await file.slice(0, 16).arrayBuffer().catch(() => new ArrayBuffer(0)));
-            const why = model.refusal(file.size, head, this.largest), key = uuid();
-            const next = model.chosen(this.#papers, { key, name: file.name, size: file.size });
-            if (why || next === this.#papers) {
-                this.#tray.say(
-                    why === "too_large"
-                        ? p("larger", { name: file.name, most: size(this.largest) })
-                        : why
-                        ? `${file.name}: ${p(model.reason(why))}`
-                        : p("full"),
-                );
+        for (const file of list) {
+            const head = await file.slice(0, 16).arrayBuffer().catch(() => null);
+            const why = head ? model.refusal(file.size, new Uint8Array(head), this.#largest) : "unreadable";
+            if (why) {
+                const most = size(this.#largest), said = why === "too_large" ? "larger" : model.reason(why);
+                refused.push(`${isolated(file.name)}: ${p(said, { most })}`);
                 continue;
             }
             // Later than the one before: it is the order they are shown and sent in, after a reload too.
             this.#at = Math.max(Date.now(), this.#at + 1);
-            await this.#add(next, key, { blob: file, location: null, at: this.#at });
-            const held = this.#files.get(key);
-            if (held) this.#keep(key, file.name, held);
+            const key = uuid(), at = this.#at, { name } = file;
+            const held = await this.#add({ key, name, blob: file, location: null, at }, "chosen");
+            if (this.#left) return;
+            if (held) this.#keep(key, name, held);
+            else {
+                refused.push(p("full"));
+                break;
+            }
         }
+        this.#tray.say(refused.join("\n"));
         this.#composer.focusIfKeyboard();
     }
 
     /**
-     * Into this tab's hands; false when another tab has it there.
-     * @param {model.Papers} next @param {string} key @param {Pick<Held, "blob" | "location" | "at">} file
+     * Into this tab's hands; null when another tab has it there, or there is no room.
+     * @param {{key: string, name: string} & Pick<Held, "blob" | "location" | "at">} file @param {model.UploadState} state
+     * @returns {Promise<Held | null>}
      */
-    async #add(next, key, file) {
+    async #add({ key, name, blob, location, at }, state) {
         const mine = new AbortController();
         // Without locks (not a secure context) two tabs may send the same; the server knows the same bytes.
         const free = !navigator.locks ||
             await hold(`curaway.paper.${key}`, { ifAvailable: true }, mine.signal, () => {});
-        if (!free) return false;
+        const next = model.chosen(this.#papers, { key, name, size: blob.size }, state);
+        if (!free || this.#left || next === this.#papers) {
+            mine.abort();
+            return null;
+        }
+        const held = { blob, location, at, abort: new AbortController(), mine };
         this.#papers = next;
-        this.#files.set(key, { ...file, abort: new AbortController(), mine });
+        this.#files.set(key, held);
         this.#draw();
-        this.#tray.show(key, file.blob);
-        return true;
+        this.#tray.show(key, blob);
+        return held;
     }
 
     /** What a reload interrupted. */
     async #restore() {
-        const person = await this.#letters.api.me().catch(() => null);
-        if (!person) return;
-        for (const one of await kept(person.id, this.#letters.state.caseId, Date.now())) {
-            const { key, name, blob } = one, state = one.sent ? "waiting" : "chosen";
-            const next = model.chosen(this.#papers, { key, name, size: blob.size }, state);
-            if (next !== this.#papers) await this.#add(next, key, one);
+        for (const one of await kept(this.#patient, this.#letters.state.caseId, Date.now())) {
+            await this.#add(one, one.sent ? "waiting" : "chosen");
+            if (this.#left) return;
         }
         this.#flush();
     }
 
     /** @param {string} key @param {string} name @param {Held} file */
     async #keep(key, name, { blob, location, at }) {
-        const person = await this.#letters.api.me().catch(() => null), caseId = this.#letters.state.caseId;
-        const isKept = person &&
-            await keep({ key, patient: person.id, caseId, name, location, sent: false, at }, blob);
+        const patient = this.#patient, { caseId } = this.#letters.state;
+        const isKept = await keep({ key, patient, caseId, name, location, sent: false, at }, blob);
         const one = this.#papers.uploads.find((one) => one.key === key), now = this.#files.get(key);
-        // Called off or even arrived while it was written down; or sent.
+        // Removed or even arrived while it was written down; or sent.
         if (!one || !now) forget(key);
-        else if (!isKept) this.#tray.say(p("unkept"));
         else if (one.state !== "chosen") amend(key, { sent: true, location: now.location });
+        if (one && !isKept) this.#change(key, { kept: false });
     }
 
     // ---- sending ----
 
     #send() {
-        const keys = this.#papers.uploads.filter(({ state }) => state === "chosen").map(({ key }) => key);
+        for (const { key, state } of this.#papers.uploads) if (state === "chosen") amend(key, { sent: true });
         this.#papers = model.confirmed(this.#papers);
-        for (const key of keys) amend(key, { sent: true });
         this.#draw();
         this.#flush();
     }
 
     /** One after the other: on a bad line two at once would both be late. */
     async #flush() {
-        if (this.#sending) return;
+        if (this.#sending || this.#left) return;
         this.#sending = true;
         for (;;) {
-            const next = this.#papers.uploads.find((one) => one.state === "waiting");
+            const next = this.#papers.uploads.find((one) => one.state === "waiting" && this.#files.has(one.key));
             const file = next && this.#files.get(next.key);
             if (!next || !file) break;
-            this.#change(next.key, { state: "uploading" });
-            const known = new Set(file.location === null ? this.#papers.documents.keys() : []);
-            try {
-                const api = this.#letters.api, { id: patient } = await api.me();
-                const ports = { clock: wallClock, random: Math.random, send: api.raw.bind(api) };
-                const id = await upload(ports, {
-                    patient,
-                    caseId: this.#letters.state.caseId,
-                    name: next.name,
-                    blob: file.blob,
-                    location: file.location,
-                    placed: (location) => {
-                        file.location = location;
-                        amend(next.key, { location });
-                    },
-                    acknowledged: (sent) => this.#change(next.key, { state: "uploading", sent }),
-                    stalled: () => this.#change(next.key, { state: "stalled" }),
-                }, file.abort.signal);
-                this.#forget(next.key);
-                if (id !== null && known.has(id)) this.#tray.say(p("already", { name: next.name }));
-            } catch (error) {
-                if (file.abort.signal.reason === left) return;
-                if (file.abort.signal.aborted) this.#forget(next.key);
-                else this.#change(next.key, { state: "failed", code: asProblem(error).code });
-            }
+            await this.#upload(next, file);
+            if (this.#left) return;
         }
         this.#sending = false;
+    }
+
+    /** @param {model.Upload} one @param {Held} file */
+    async #upload({ key, name }, file) {
+        this.#change(key, { state: "uploading" });
+        const known = new Set(file.location === null ? this.#papers.documents.keys() : []);
+        try {
+            const id = await upload(this.#ports, {
+                patient: this.#patient,
+                caseId: this.#letters.state.caseId,
+                name,
+                blob: file.blob,
+                location: file.location,
+                placed: (location) => {
+                    file.location = location;
+                    amend(key, { location });
+                },
+                acknowledged: (sent) => this.#change(key, { state: "uploading", sent }),
+                stalled: () => this.#change(key, { state: "stalled" }),
+            }, file.abort.signal);
+            this.#release(key);
+            this.#papers = model.arrived(this.#papers, key, id);
+            this.#draw();
+            if (id !== null && known.has(id)) this.#tray.say(p("already", { name }));
+        } catch (error) {
+            if (file.abort.signal.aborted) return; // removed, or left
+            const { code } = asProblem(error);
+            this.#change(key, { state: "failed", code });
+            this.#announce(`${isolated(name)}: ${p(model.refused(code))}`);
+        }
+    }
+
+    /** @param {string} key */
+    #remove(key) {
+        const file = this.#files.get(key), one = this.#papers.uploads.find((one) => one.key === key);
+        // One that is being sent is called off by its upload, which knows where it is.
+        const isSending = one?.state === "uploading" || one?.state === "stalled";
+        if (file?.location && !isSending) cancel(this.#ports, file.location);
+        this.#release(key);
+        this.#papers = model.gone(this.#papers, key);
+        this.#draw();
+    }
+
+    /** Its bytes are kept no longer. @param {string} key */
+    #release(key) {
+        const file = this.#files.get(key);
+        file?.abort.abort();
+        file?.mine.abort();
+        this.#files.delete(key);
+        forget(key);
     }
 
     // ---- what is known ----
@@ -260,25 +308,15 @@ export class Papers {
             const card = this.#cards.get(one.id) ?? new Card(this.#letters.api);
             card.show(one);
             this.#cards.set(one.id, card);
-            if (old && old.stage !== one.stage) this.#announce(`${one.name}: ${words(one)}`);
+            if (old && old.stage !== one.stage) this.#announce(`${isolated(one.name || old.name)}: ${words(one)}`);
         }
+        this.#draw();
         this.#changed();
     }
 
     /** @param {string} key @param {Parameters<typeof model.changed>[2]} change */
     #change(key, change) {
         this.#papers = model.changed(this.#papers, key, change);
-        this.#draw();
-    }
-
-    /** @param {string} key */
-    #forget(key) {
-        const file = this.#files.get(key);
-        file?.abort.abort();
-        file?.mine.abort();
-        this.#files.delete(key);
-        forget(key);
-        this.#papers = model.gone(this.#papers, key);
         this.#draw();
     }
 

@@ -1,5 +1,5 @@
-// A small picture of a file that was chosen, so that its owner sees whether it is the right one. Decoded small: the 48 megapixels
-// of a phone's camera, unpacked whole, are 190 MB, and more than some browsers put on a canvas (C84).
+// A small picture of a file that was chosen, so that its owner sees whether it is the right one. The 48 megapixels of a phone's
+// camera are 190 MB unpacked, and more than some browsers put on a canvas (C84): small is asked for, and only small is drawn.
 
 import { canBeShown } from "../model/picture-size.js";
 import { h } from "./dom.js";

@@ -177,8 +177,7 @@ export class Shell extends HTMLElement {
         // Closed first: with Clerk signing out takes a while, and nothing may come in meanwhile.
         this.#open?.close();
         this.#open = null;
-        // Files that were on their way (wire/kept.js) are nobody else's.
-        self.indexedDB?.deleteDatabase("curaway.papers");
+        import("../wire/kept.js").then(({ forgetAll }) => forgetAll(), () => {});
         await this.#session.end().catch(() => {});
         this.#route();
     }
@@ -278,6 +277,7 @@ export class Shell extends HTMLElement {
         this.#stage.classList.toggle("wide", wide);
         const chat = letters && new Chat({
             correspondence: letters,
+            patient: this.#session.person?.id ?? "",
             config: this.#config,
             known: this.#cases?.find((one) => one.id === letters.state.caseId) ?? null,
             tools: wide ? [] : [this.#languageTool()],

@@ -21,7 +21,7 @@ export class TimelineList {
     /** The newest place that has been shown or passed over. */
     #newest = 0;
 
-    /** Cards of documents whose place is from the first up to before the second. @type {(low: number, high: number) => HTMLElement[]} */
+    /** Documents from one place up to another. @type {(low: number, high: number) => HTMLElement[]} */
     papers = () => [];
 
     /** @param {Wishes} wishes */

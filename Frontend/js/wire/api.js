@@ -101,10 +101,7 @@ export class Api {
         return this.#ask("POST", path, (said) => decode.replyResult(decode.fields(said)?.reply));
     }
 
-    /**
-     * What has no verb here: pieces of files, papers.
-     * @param {string} path @param {RequestInit & {headers: Record<string, string>}} init @returns {Promise<Response>}
-     */
+    /** What has no verb here. @param {string} path @param {RequestInit & {headers: Record<string, string>}} init */
     raw(path, init) {
         return this.#authorised(path, init);
     }

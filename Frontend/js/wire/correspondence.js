@@ -47,7 +47,7 @@ export class Correspondence {
     lostAt = null;
     /** When the server's word came last, by whatever way. */
     heardAt = 0;
-    /** What was told of documents, by id, as it came. @type {Map<unknown, Readonly<Record<string, unknown>>>} */
+    /** Documents by id, as they came. @type {Map<unknown, Readonly<Record<string, unknown>>>} */
     papers = new Map();
     /** Why there will be nothing more. @type {Parting | null} */
     parting = null;

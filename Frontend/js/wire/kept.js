@@ -1,5 +1,5 @@
-// Files on their way, kept where a reload does not reach them (C87). Where a browser keeps nothing every verb does nothing: the
-// upload itself goes on without. A file's bytes are written once and never again: browsers hand them out as a Blob that
+// Files on their way, kept where a reload does not reach them (C87). What a browser does not keep stays in the page's memory, so
+// that a view can be made anew without losing it. A file's bytes are written once and never again: browsers hand them out as a Blob that
 // stands on what was written, and in Firefox dies with it.
 
 /**
@@ -40,6 +40,9 @@ function within(places, mode, act) {
     });
 }
 
+/** What could not be written. @type {Map<string, Kept & {blob: Blob}>} */
+const unwritten = new Map();
+
 /** A file that has been chosen. @param {Kept} one @param {Blob} blob @returns {Promise<boolean>} whether it will survive a reload */
 export async function keep(one, blob) {
     const put = (/** @type {Blob | ArrayBuffer} */ bytes) =>
@@ -50,11 +53,15 @@ export async function keep(one, blob) {
     if (await put(blob) !== null) return true;
     // WebKit keeps no Blob in a private window, but its bytes it does.
     const bytes = await blob.arrayBuffer().catch(() => null);
-    return bytes !== null && await put(bytes) !== null;
+    if (bytes !== null && await put(bytes) !== null) return true;
+    unwritten.set(one.key, { ...one, blob });
+    return false;
 }
 
 /** What has become of it since; nothing when it is not kept. @param {string} key @param {Partial<Pick<Kept, "location" | "sent">>} change */
 export async function amend(key, change) {
+    const one = unwritten.get(key);
+    if (one) unwritten.set(key, { ...one, ...change });
     await within(["uploads"], "readwrite", (store) => {
         const uploads = store("uploads"), asked = uploads.get(key);
         asked.onsuccess = () => asked.result && uploads.put({ ...asked.result, ...change });
@@ -64,28 +71,35 @@ export async function amend(key, change) {
 
 /** @param {string} key */
 export async function forget(key) {
+    unwritten.delete(key);
     await within(["uploads", "bytes"], "readwrite", (store) => {
         store("uploads").delete(key);
         return store("bytes").delete(key);
     });
 }
 
+/** Everybody's, when somebody signs out. */
+export function forgetAll() {
+    unwritten.clear();
+    self.indexedDB?.deleteDatabase(database);
+}
+
 /**
- * Of this patient and case. What is old or somebody else's goes: a device that another patient signs in on keeps nothing of the
- * first one's health.
+ * Of this patient and case, in the order they were chosen in. What is old or somebody else's goes: a device that another patient
+ * opens a case on keeps nothing of the first one's health.
  * @param {string} patient @param {string} caseId @param {number} now @returns {Promise<(Kept & {blob: Blob})[]>}
  */
 export async function kept(patient, caseId, now) {
     /** @type {(store: (place: Place) => IDBObjectStore) => IDBRequest<Kept[]>} */
     const everything = (store) => store("uploads").getAll();
-    const all = await within(["uploads"], "readonly", everything) ?? [];
+    const written = await within(["uploads"], "readonly", everything) ?? [], all = [...written, ...unwritten.values()];
     const good = all.filter((one) => one.patient === patient && now - one.at < keptFor);
     for (const one of all) if (!good.includes(one)) await forget(one.key);
     const found = [];
     for (const one of good.filter((one) => one.caseId === caseId).sort((a, b) => a.at - b.at)) {
         /** @type {(store: (place: Place) => IDBObjectStore) => IDBRequest<Blob | ArrayBuffer | undefined>} */
         const its = (store) => store("bytes").get(one.key);
-        const bytes = await within(["bytes"], "readonly", its);
+        const bytes = unwritten.get(one.key)?.blob ?? await within(["bytes"], "readonly", its);
         if (bytes) found.push({ ...one, blob: bytes instanceof Blob ? bytes : new Blob([bytes]) });
     }
     return found;

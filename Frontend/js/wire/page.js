@@ -38,10 +38,7 @@ export async function place(signal, random, robbed) {
     }
 }
 
-/**
- * A lock among the tabs until the signal aborts; whether it was to be had.
- * @param {string} name @param {LockOptions} how @param {AbortSignal} signal @param {() => void} robbed @returns {Promise<boolean>}
- */
+/** Held until the signal aborts. @param {string} name @param {LockOptions} how @param {AbortSignal} signal @param {() => void} robbed @returns {Promise<boolean>} */
 export function hold(name, how, signal, robbed) {
     return new Promise((got) => {
         let held = false;

@@ -97,6 +97,8 @@ export async function upload(ports, file, signal) {
                 file.acknowledged(0);
                 continue;
             }
+            // A file that was moved, changed or let go of by what it came from fails as a network does.
+            if (problem.status === 0 && !await isReadable(blob, offset)) throw new Problem(422, "unreadable");
             // Its others first; waiting for them would look as if nothing happened.
             if (problem.code === "too_many_uploads") throw problem;
             // Another place than we thought costs one question; one that stays wrong must not become a hot loop.
@@ -141,6 +143,11 @@ async function held(ports, file, location, signal) {
     } catch (error) {
         throw asProblem(error).status === 404 ? new Problem(404, expired) : error;
     }
+}
+
+/** @param {Blob} blob @param {number} offset */
+function isReadable(blob, offset) {
+    return blob.slice(offset, offset + 1).arrayBuffer().then(() => true, () => false);
 }
 
 /** What the patient called off. It expires by itself if this does not arrive. @param {Ports} ports @param {string} location */
