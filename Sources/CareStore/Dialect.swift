@@ -37,11 +37,19 @@ package struct Dialect: Sendable {
             """
             CREATE TRIGGER document_pages_words AFTER INSERT ON document_pages BEGIN
               INSERT INTO document_search (folded, document_id, number) VALUES (new.folded, new.document_id, new.number);
+              INSERT INTO document_search_rows (document_id, place) VALUES (new.document_id, last_insert_rowid());
             END
+            """,
+            // FTS5 finds words and row numbers; by anything else it would read all that everybody has.
+            """
+            CREATE TABLE document_search_rows (
+              document_id TEXT NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (document_id, place)) WITHOUT ROWID
             """,
         ],
         forgetPages: [
-            "DELETE FROM document_search WHERE document_id = $1", "DELETE FROM document_pages WHERE document_id = $1",
+            "DELETE FROM document_search WHERE rowid IN (SELECT place FROM document_search_rows WHERE document_id = $1)",
+            "DELETE FROM document_search_rows WHERE document_id = $1",
+            "DELETE FROM document_pages WHERE document_id = $1",
         ],
         searchPages: """
             SELECT p.* FROM document_search s

@@ -117,22 +117,25 @@ enum Migrations {
         Step(
             number: 6, breaksOlder: true,
             statements: [
-                // claim: grows with each that begins to read it, so that a late one changes nothing.
+                // claim: grows with each that begins to read it, so that a late one changes nothing. turns: of reading, so that
+                // a long document lets the short ones go first.
                 """
                 CREATE TABLE documents (
                   id TEXT PRIMARY KEY, patient_id TEXT NOT NULL, case_id TEXT NOT NULL REFERENCES cases (id),
                   sequence BIGINT NOT NULL, version BIGINT NOT NULL, name TEXT NOT NULL, media_type TEXT NOT NULL,
                   bytes BIGINT NOT NULL, digest TEXT NOT NULL, stage TEXT NOT NULL, page BIGINT NOT NULL,
                   pages BIGINT NOT NULL, code TEXT, kind TEXT, scanned BIGINT NOT NULL, extraction TEXT,
-                  claim BIGINT NOT NULL, lease_until BIGINT NOT NULL, tries BIGINT NOT NULL, created_at BIGINT NOT NULL)
+                  claim BIGINT NOT NULL, lease_until BIGINT NOT NULL, tries BIGINT NOT NULL, turns BIGINT NOT NULL,
+                  created_at BIGINT NOT NULL)
                 """,
                 """
-                CREATE UNIQUE INDEX documents_by_digest ON documents (case_id, digest) WHERE stage <> 'deleted'
+                CREATE UNIQUE INDEX documents_by_digest ON documents (case_id, digest)
+                WHERE stage NOT IN ('deleted', 'rejected')
                 """,
                 "CREATE UNIQUE INDEX documents_in_order ON documents (case_id, sequence)",
                 "CREATE INDEX documents_by_patient ON documents (patient_id, created_at)",
                 """
-                CREATE INDEX documents_open ON documents (created_at)
+                CREATE INDEX documents_open ON documents (turns, created_at)
                 WHERE stage IN ('received', 'scanned', 'reading', 'extracting')
                 """,
                 """

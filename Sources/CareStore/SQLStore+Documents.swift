@@ -40,8 +40,12 @@ extension SQLStore: DocumentStore {
         }
     }
 
-    package func cancelUpload(_ id: DocumentID) async throws -> Bool {
-        try await database.write { try $0.run("DELETE FROM uploads WHERE id = $1", [SQLValue(id)]) > 0 }
+    package func cancelUpload(_ id: DocumentID, untouchedSince moment: Moment?) async throws -> Bool {
+        try await database.write { session in
+            try session.run(
+                "DELETE FROM uploads WHERE id = $1 AND touched_at < $2",
+                [SQLValue(id), moment.map { SQLValue($0) } ?? .integer(.max)]) > 0
+        }
     }
 
     package func uploads(untouchedSince moment: Moment, limit: Int) async throws -> [Upload] {
@@ -66,7 +70,7 @@ extension SQLStore: DocumentStore {
             guard try session.lock(upload.caseID) else { return .noSuchUpload }
             try session.run("DELETE FROM uploads WHERE id = $1", [SQLValue(id)])
             let same = try session.row(
-                "SELECT * FROM documents WHERE case_id = $1 AND digest = $2 AND stage <> 'deleted'",
+                "SELECT * FROM documents WHERE case_id = $1 AND digest = $2 AND stage NOT IN ('deleted', 'rejected')",
                 [SQLValue(upload.caseID), .text(digest)])
             if let same { return .known(try Document(same)) }
             let document = Document(
@@ -76,8 +80,8 @@ extension SQLStore: DocumentStore {
             try session.run(
                 """
                 INSERT INTO documents (id, patient_id, case_id, sequence, version, name, media_type, bytes, digest, stage,
-                  page, pages, scanned, claim, lease_until, tries, created_at)
-                VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, 'received', 0, 0, 0, 0, 0, 0, $9)
+                  page, pages, scanned, claim, lease_until, tries, turns, created_at)
+                VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, 'received', 0, 0, 0, 0, 0, 0, 0, $9)
                 """,
                 [
                     SQLValue(id), SQLValue(document.patientID), SQLValue(document.caseID), SQLValue(document.sequence),
@@ -138,16 +142,20 @@ extension SQLStore: DocumentStore {
         }
     }
 
-    package func unknown(among ids: [DocumentID]) async throws -> [DocumentID] {
+    package func leftovers(among ids: [DocumentID]) async throws -> Leftovers {
         try await database.read { session in
-            try ids.filter { id in
+            var left = Leftovers()
+            for id in ids {
                 let known = try session.row(
-                    """
-                    SELECT id FROM uploads WHERE id = $1
-                    UNION ALL SELECT id FROM documents WHERE id = $1 AND stage <> 'deleted'
-                    """, [SQLValue(id)])
-                return known == nil
+                    "SELECT 'upload' AS stage FROM uploads WHERE id = $1 UNION ALL SELECT stage FROM documents WHERE id = $1",
+                    [SQLValue(id)])
+                switch try known?.text("stage") {
+                case nil: left.unknown.append(id)
+                case "deleted": left.deleted.append(id)
+                default: break
+                }
             }
+            return left
         }
     }
 
@@ -164,7 +172,7 @@ extension SQLStore: DocumentStore {
             guard
                 let found = try session.row(
                     """
-                    SELECT id FROM documents WHERE \(open) ORDER BY created_at, id LIMIT 1\
+                    SELECT id FROM documents WHERE \(open) ORDER BY turns, created_at, id LIMIT 1\
                     \(session.dialect.forUpdateSkippingLocked)
                     """, [SQLValue(now)]),
                 let row = try session.row(
@@ -184,11 +192,14 @@ extension SQLStore: DocumentStore {
         }
     }
 
-    package func release(_ claim: DocumentClaim) async throws {
+    package func release(_ claim: DocumentClaim, afterTurn: Bool) async throws {
         _ = try await database.write { session in
             try session.run(
-                "UPDATE documents SET lease_until = 0, claim = claim + 1, tries = tries - 1 WHERE id = $1 AND claim = $2",
-                [SQLValue(claim.document.id), SQLValue(claim.number)])
+                """
+                UPDATE documents SET lease_until = 0, claim = claim + 1, turns = turns + $3,
+                  tries = CASE WHEN tries > 0 THEN tries - 1 ELSE 0 END WHERE id = $1 AND claim = $2
+                """,
+                [SQLValue(claim.document.id), SQLValue(claim.number), SQLValue(afterTurn ? 1 : 0)])
         }
     }
 
@@ -203,6 +214,8 @@ extension SQLStore: DocumentStore {
             else { return nil }
             document.take(step)
             if case .page(let page) = step { try session.keep(page, of: document.id) }
+            // It got further, so what ended the tries before was not this file.
+            try session.run("UPDATE documents SET tries = 0 WHERE id = $1", [SQLValue(document.id)])
             return try session.save(document, extraction: extraction, at: now)
         }
     }
@@ -221,7 +234,8 @@ extension SQLStore: DocumentStore {
             document.pages = 0
             try session.forgetPages(of: id)
             try session.run(
-                "UPDATE documents SET claim = claim + 1, tries = 0, lease_until = 0 WHERE id = $1", [SQLValue(id)])
+                "UPDATE documents SET claim = claim + 1, tries = 0, turns = 0, lease_until = 0 WHERE id = $1",
+                [SQLValue(id)])
             if let entry { try session.add(entry) }
             return .received(try session.save(document, extraction: nil, at: now))
         }
@@ -241,7 +255,7 @@ extension SQLStore: DocumentStore {
             document.code = nil
             document.kind = nil
             try session.forgetPages(of: id)
-            // What the outbox still holds of it says its name.
+            // Facts in the outbox and entries of the log still say its name, for as long as those are kept.
             try session.run(
                 "UPDATE documents SET claim = claim + 1, digest = '', extraction = NULL WHERE id = $1", [SQLValue(id)])
             let gone = try session.save(document, extraction: nil, at: now)

@@ -141,7 +141,9 @@ struct Assembly: Sendable {
         papers.uploads.open = settings.uploadsAtOnce
         papers.uploads.documents = settings.documentsPerPatient
         documents = DocumentDesk(
-            store: store, blobs: blobs, publisher: publisher, pipeline: pipeline, settings: papers)
+            store: store, blobs: blobs, publisher: publisher, pipeline: pipeline,
+            installation: { [store] in try await store.secret("installation") { Identifier<Assembly>.new().rawValue } },
+            settings: papers, report: report)
         identity = try await Self.identity(settings, store: store, client: client) { logger.notice("\($0)") }
         var streams = StreamBoard.Settings()
         streams.heartbeat = settings.heartbeat
@@ -357,6 +359,7 @@ private struct DocumentService: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
+                await DocumentTools.removeLeftovers()
                 group.addTask { await pipeline.run() }
                 group.addTask {
                     while !Task.isCancelled {

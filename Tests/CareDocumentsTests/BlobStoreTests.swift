@@ -112,22 +112,50 @@ struct `Blobs in a folder` {
             try await store.append(bytes("x"), to: odd, at: 0)
             let file = try #require(try await path(of: odd, in: store))
             #expect(URL(fileURLWithPath: file).standardized.path.hasPrefix(root.path + "/"))
-            #expect(try await store.documents() == [odd.document])
+            #expect(try await store.documents().map(\.id) == [odd.document])
             try await store.removeAll(of: odd.document)
             #expect(try await store.documents().isEmpty)
         }
     }
 
+    @Test func `the folder belongs to whoever asked first, and is away without the mark`() async throws {
+        try await withStore { store, root in
+            #expect(try await store.belongs(to: "one"))
+            #expect(try await store.belongs(to: "one"))
+            #expect(try await !store.belongs(to: "two"))
+            #expect(try await !store.belongs(to: "on"))
+            try await store.put(bytes("x"), as: key)
+            #expect(try await store.documents().map(\.id) == [key.document])
+            await #expect(throws: NoSuchBlob()) { try await store.withFile(of: BlobKey(.new(), .original)) { _ in } }
+            // As a shared folder that is not mounted.
+            try FileManager.default.moveItem(atPath: root.path, toPath: root.path + "-away")
+            defer { try? FileManager.default.removeItem(atPath: root.path + "-away") }
+            try FileManager.default.createDirectory(atPath: root.path, withIntermediateDirectories: false)
+            await #expect(throws: BlobStoreUnavailable.self) { try await store.withFile(of: key) { _ in } }
+        }
+    }
+
+    @Test func `of many that ask at once for a folder one has it`() async throws {
+        try await withStore { store, _ in
+            let owners = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for number in 0..<16 { group.addTask { try await store.belongs(to: "node \(number)") } }
+                return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+            }
+            #expect(owners == 1)
+        }
+    }
+
     @Test func `removing takes the original and the pages of one document and no other's`() async throws {
         try await withStore { store, _ in
+            #expect(try await store.belongs(to: "one"))
             let other = BlobKey(.new(), .original)
             for key in [key, BlobKey(key.document, .page(1)), BlobKey(key.document, .page(200)), other] {
                 try await store.put(bytes("x"), as: key)
             }
-            #expect(Set(try await store.documents()) == [key.document, other.document])
+            #expect(Set(try await store.documents().map(\.id)) == [key.document, other.document])
             try await store.removeAll(of: key.document)
             try await store.removeAll(of: key.document)
-            #expect(try await store.documents() == [other.document])
+            #expect(try await store.documents().map(\.id) == [other.document])
             await #expect(throws: NoSuchBlob()) { try await store.withFile(of: key) { _ in } }
             await #expect(throws: NoSuchBlob()) { try await store.digest(of: key) }
             await #expect(throws: NoSuchBlob()) { try await store.put(bytes("x"), as: BlobKey(key.document, .page(0))) }

@@ -129,6 +129,14 @@ struct `The size of a picture` {
         }
     }
 
+    @Test func `a directory of a TIFF has no more entries than libtiff reads`() throws {
+        var file = Made.tiff([(10, 20)])
+        file.replaceSubrange(8..<10, with: [0x01, 0x10])  // 4,097
+        #expect(throws: DocumentRefusal.damaged) {
+            try PictureSize.pages(of: FileBytes(file), kind: .tiff, limits: limits)
+        }
+    }
+
     @Test func `of a HEIC is that of the whole, not of one of its tiles`() throws {
         let tiles = FileBytes(Made.heic([(512, 512), (4_032, 3_024)]))
         #expect(

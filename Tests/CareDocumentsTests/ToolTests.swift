@@ -60,6 +60,33 @@ struct `A tool on a stranger's file` {
         }
     }
 
+    @Test func `what the machine would not let it do is not the file's fault`() async throws {
+        for complaint in [
+            "convert: unable to write pixel cache '/tmp/x': No space left on device",
+            "prlimit: failed to set the AS resource limit: Operation not permitted", "write: Disk quota exceeded",
+        ] {
+            let outcome = try await shell("echo \"\(complaint)\" >&2; exit 1")
+            #expect(outcome.end == .unable, "\(complaint)")
+            #expect(throws: ReaderTrouble.broken) { try DocumentTools().check(outcome) }
+        }
+        #expect(throws: DocumentRefusal.damaged) {
+            try DocumentTools().check(Tool.Outcome(end: .exit(1), output: [], complaint: ""))
+        }
+    }
+
+    @Test func `folders of processes that were killed are removed, and no others`() throws {
+        let tmp = FileManager.default.temporaryDirectory.path
+        let dead = tmp + "/curaway-read-4194303-\(UUID())", ours = tmp + "/curaway-read-\(getpid())-\(UUID())"
+        for path in [dead, ours] {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+            try Data("page".utf8).write(to: URL(fileURLWithPath: path + "/kept.jpg"))
+        }
+        defer { try? FileManager.default.removeItem(atPath: ours) }
+        Workplace.removeLeftovers()
+        #expect(
+            !FileManager.default.fileExists(atPath: dead) && FileManager.default.fileExists(atPath: ours + "/kept.jpg"))
+    }
+
     @Test func `processor time is bounded too`() async throws {
         var limits = ReaderLimits()
         limits.seconds = 1

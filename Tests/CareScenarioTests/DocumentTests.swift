@@ -111,6 +111,55 @@ struct `A document that a patient gives` {
         }
     }
 
+    @Test func `that is long lets a short one that came later go first`() async throws {
+        try await withServer(reader: ScriptedReader(pause: .milliseconds(60))) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let caseID = try await amina.open()
+            let pages = (1...45).map { "page \($0)" }.joined(separator: "\u{c}")
+            let long = try await amina.give("SLOW " + pages, in: caseID)
+            let short = try await amina.give("Haemoglobin", in: caseID)
+            #expect(try await amina.isRead(short)["stage"].text == "ready")
+            #expect(try await amina.get("\(amina.papers)/\(long)").body["document"]["stage"].text == "reading")
+            let read = try await amina.isRead(long)
+            #expect(read["stage"].text == "ready" && read["page"].int == 45)
+        }
+    }
+
+    @Test func `of more words than a book is too big, before all of them are kept`() async throws {
+        try await withServer { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let caseID = try await amina.open()
+            let page = String(repeating: "word ", count: 200_000)
+            let fine = try await amina.give(page + "\u{c}" + page, in: caseID)
+            #expect(try await amina.isRead(fine)["stage"].text == "ready")
+            let big = try await amina.give(page + "\u{c}" + page + "\u{c}x", in: caseID)
+            let rejected = try await amina.isRead(big)
+            #expect(rejected["stage"].text == "rejected" && rejected["code"].text == "too_big_to_open")
+            #expect(rejected["page"].int == 2)
+        }
+    }
+
+    @Test func `waits, and does not fail, while the folder of documents is away`() async throws {
+        try await withServer(
+            ["document.leaseMs": "1000"], reader: ScriptedReader(pause: .milliseconds(1_500))
+        ) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let caseID = try await amina.open()
+            let folder = server.assembly.settings.data + "/documents"
+            _ = try await eventually { FileManager.default.fileExists(atPath: folder + "/.owner") ? true : nil }
+            let first = try await amina.give("SLOW page", in: caseID)
+            let second = try await amina.give("Haemoglobin", in: caseID)
+            try FileManager.default.moveItem(atPath: folder, toPath: folder + "-away")
+            try await Task.sleep(for: .seconds(5))
+            let stage = try await amina.get("\(amina.papers)/\(second)").body["document"]["stage"].text
+            #expect(["received", "scanned"].contains(stage))
+            try? FileManager.default.removeItem(atPath: folder)
+            try FileManager.default.moveItem(atPath: folder + "-away", toPath: folder)
+            #expect(try await amina.isRead(second)["stage"].text == "ready")
+            _ = try await amina.isRead(first)
+        }
+    }
+
     @Test func `deleted while it is read stops being read, and leaves nothing`() async throws {
         try await withServer(reader: ScriptedReader(pause: .seconds(30))) { server in
             let amina = try await server.seat(of: Cast.amina)
@@ -181,7 +230,7 @@ struct `A document that a patient gives` {
         return all.filter { path in
             var isFolder: ObjCBool = false
             return FileManager.default.fileExists(atPath: folder + "/" + path, isDirectory: &isFolder)
-                && !isFolder.boolValue
+                && !isFolder.boolValue && path != ".owner"
         }
     }
 }

@@ -26,8 +26,12 @@ package protocol BlobStore: Sendable {
     ) async throws -> Answer
     /// Everything of one document: the original, its pages.
     func removeAll(of document: DocumentID) async throws
-    /// Documents that have blobs here, in no order, for who looks for what nobody owns any more.
-    func documents() async throws -> [DocumentID]
+    /// Documents that have blobs here, in no order, and when bytes of each came or went last, for who looks for what nobody owns
+    /// any more.
+    func documents() async throws -> [(id: DocumentID, changed: Moment)]
+    /// Whether these are this installation's blobs. Whoever asks first owns them; for a store that knows another set of
+    /// documents, all of these would be nobody's.
+    func belongs(to installation: String) async throws -> Bool
 }
 
 /// One blob of one document.

@@ -9,6 +9,8 @@ package struct DocumentDesk: Sendable {
         package var uploads = UploadLimits()
         /// An upload nobody sends to for this long is forgotten.
         package var patience: Duration = .seconds(24 * 60 * 60)
+        /// Bytes that the store has never heard of stay so long: it may be the wrong one, or one that was restored.
+        package var grace: Duration = .seconds(30 * 24 * 60 * 60)
         package init() {}
     }
 
@@ -29,13 +31,19 @@ package struct DocumentDesk: Sendable {
     private let blobs: any BlobStore
     private let publisher: FactPublisher
     private let pipeline: DocumentPipeline
+    private let installation: @Sendable () async throws -> String
     private let time: Timekeeper
+    private let report: @Sendable (String) -> Void
     package let settings: Settings
 
+    /// `installation`: a name that moves with the store and that no other has.
     package init(
         store: any DocumentStore, blobs: any BlobStore, publisher: FactPublisher, pipeline: DocumentPipeline,
-        time: Timekeeper = .system, settings: Settings = Settings()
+        installation: @escaping @Sendable () async throws -> String, time: Timekeeper = .system,
+        settings: Settings = Settings(), report: @escaping @Sendable (String) -> Void = { _ in }
     ) {
+        self.installation = installation
+        self.report = report
         self.store = store
         self.blobs = blobs
         self.publisher = publisher
@@ -104,8 +112,8 @@ package struct DocumentDesk: Sendable {
 
     /// What has become a document meanwhile keeps its bytes: an answer that was lost must not cost them.
     package func cancel(_ upload: Upload) async throws {
-        guard try await store.cancelUpload(upload.id) else { return }
-        try await blobs.removeAll(of: upload.id)
+        guard try await store.cancelUpload(upload.id, untouchedSince: nil) else { return }
+        await remove(upload.id)
     }
 
     package func retry(_ document: Document, noting entry: AuditEntry?) async throws -> DocumentRetry {
@@ -120,20 +128,44 @@ package struct DocumentDesk: Sendable {
         let gone = try await store.delete(document.id, at: time.now(), noting: entry)
         if gone != nil { pipeline.drop(document.id) }
         await publisher.publish(.patient(document.patientID))
-        try await blobs.removeAll(of: document.id)
+        await remove(document.id)
+    }
+
+    /// It is nobody's already; what cannot be removed now goes with the next tidying.
+    private func remove(_ id: DocumentID) async {
+        do {
+            try await blobs.removeAll(of: id)
+        } catch {
+            report(
+                "bytes that are nobody's could not be removed yet: \((error as? BlobStoreUnavailable)?.reason ?? "\(type(of: error))")"
+            )
+        }
     }
 
     /// Forgets uploads that nobody went on with, and bytes that belong to nothing any more: of a deletion or a dedupe that was cut
-    /// short, or of a page that was written while its document was deleted.
+    /// short, or of a page that was written while its document was deleted. An upload whose bytes are all there becomes its
+    /// document: its sender had been told that they are kept.
     package func tidy() async throws {
-        for upload in try await store.uploads(untouchedSince: time.now() + (.zero - settings.patience), limit: 100) {
-            try await cancel(upload)
+        let old = time.now() + (.zero - settings.patience)
+        for upload in try await store.uploads(untouchedSince: old, limit: 100) {
+            if try await offset(of: upload) == upload.bytes {
+                _ = try await finish(upload)
+            } else if try await store.cancelUpload(upload.id, untouchedSince: old) {
+                await remove(upload.id)
+            }
         }
         // The bytes first, then what is known: an upload is known before its first byte is kept.
         let kept = try await blobs.documents()
+        let changed = Dictionary(kept.map { ($0.id, $0.changed) }) { first, _ in first }
+        let isOurs = try await blobs.belongs(to: try await installation())
+        if !isOurs {
+            report("the folder of documents belongs to another installation: what is not known here stays there")
+        }
+        let young = time.now() + (.zero - settings.grace)
         for start in stride(from: 0, to: kept.count, by: 200) {
-            let page = Array(kept[start..<min(start + 200, kept.count)])
-            for id in try await store.unknown(among: page) { try await blobs.removeAll(of: id) }
+            let left = try await store.leftovers(among: kept[start..<min(start + 200, kept.count)].map(\.id))
+            for id in left.deleted { await remove(id) }
+            for id in left.unknown where isOurs && changed[id].map({ $0 < young }) == true { await remove(id) }
         }
     }
 }

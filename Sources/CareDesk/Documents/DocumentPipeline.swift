@@ -12,6 +12,10 @@ package final class DocumentPipeline: Sendable {
         package var lease: Duration = .seconds(20)
         /// Beginnings of one document; a file that takes the process down with it ends as failed.
         package var tries = 4
+        /// Pages read in one go; then a document lets others go first.
+        package var turn = 10
+        /// Scalars of all its pages together; a document of more is `too_big_to_open`. A few thousand a page are usual.
+        package var scalars = 2_000_000
         /// How often waiting documents are looked for without being woken.
         package var look: Duration = .seconds(1)
         package init() {}
@@ -163,13 +167,14 @@ package final class DocumentPipeline: Sendable {
             last = .failed(trouble)
         } catch is StoreUnavailable {
             return  // The lease ends, and it is gone on with when the store is back.
+        } catch let error as BlobStoreUnavailable {
+            // It is not this document's fault, and would be every other's too.
+            report("documents cannot be read: \(error.reason)")
+            try? await time.sleep(settings.lease / 4)
+            return await giveBack(claim)
         } catch {
-            guard !Task.isCancelled, !(error is CancellationError) else {
-                // Shielded from the cancellation that brought us here: a node that leaves gives back what it holds.
-                await Task { [store] in try? await store.release(claim) }.value
-                return
-            }
-            if !(error is BlobStoreUnavailable) { report("reading a document failed: \(type(of: error))") }
+            guard !Task.isCancelled, !(error is CancellationError) else { return await giveBack(claim) }
+            report("reading a document failed: \(type(of: error))")
             last = .failed(.broken)
         }
         do {
@@ -180,7 +185,16 @@ package final class DocumentPipeline: Sendable {
         await publisher.publish(topic)
     }
 
-    /// How it ended; nil when it is somebody else's or nobody's any more.
+    /// Shielded from a cancellation that brought us here: a node that leaves gives back what it holds. When it was the deletion of
+    /// the document, a page may have been written after its bytes went.
+    private func giveBack(_ claim: DocumentClaim) async {
+        await Task {
+            try? await store.release(claim, afterTurn: false)
+            await sweep(claim)
+        }.value
+    }
+
+    /// How it ended; nil when it is somebody else's or nobody's any more, or when its turn is over.
     private func read(_ claim: DocumentClaim) async throws -> DocumentStep? {
         var document = claim.document
         func advance(_ step: DocumentStep) async throws -> Bool {
@@ -206,12 +220,20 @@ package final class DocumentPipeline: Sendable {
             if document.stage == .scanned {
                 guard try await advance(.opened(mediaType: file.mediaType, pages: file.pages)) else { return nil }
             }
+            var scalars = try await read(of: document)
+            let turn = document.page + settings.turn
             while document.page < document.pages {
+                guard document.page < turn else {
+                    try await store.release(claim, afterTurn: true)
+                    return nil
+                }
                 let number = document.page + 1
                 let page = try await blobs.withFile(of: original) { path in
                     try await self.reader.read(
                         page: number, of: InspectedFile(path: path, mediaType: file.mediaType, pages: file.pages))
                 }
+                scalars += page.text.text.unicodeScalars.count
+                guard scalars <= settings.scalars else { return .rejected(.tooBig) }
                 // The picture first: a page that is told has one.
                 if let picture = page.picture { try await blobs.put(picture, as: BlobKey(document.id, .page(number))) }
                 let content = PageContent(text: page.text, hasPicture: page.picture != nil)
@@ -226,6 +248,12 @@ package final class DocumentPipeline: Sendable {
         let extraction = await extractor(pages)
         try Task.checkCancellation()
         return .ready(extraction)
+    }
+
+    /// Scalars of the pages that are kept already.
+    private func read(of document: Document) async throws -> Int {
+        guard document.page > 0, let content = try await store.content(of: document.id) else { return 0 }
+        return content.pages.reduce(0) { $0 + $1.text.text.unicodeScalars.count }
     }
 
     /// A page that was written while its document was deleted: nobody else would look for it before the next tidying.

@@ -6,15 +6,15 @@ package import CareDomain
 /// - Whoever reads a document holds a claim; a verb that moves it does nothing for a claim that is no longer the newest or
 ///   whose document has been deleted. So two nodes never write into one document, and a late one changes nothing.
 /// - Every change that a reader can see is a `document` fact with a higher version.
-/// - The same bytes in the same case are one document, until it is deleted.
+/// - The same bytes in the same case are one document, until it is deleted or was rejected.
 package protocol DocumentStore: Sendable {
-    /// Announces bytes to come. Again with the same id: `existing` if it is the same upload.
+    /// Announces bytes to come, under an id that nobody has used.
     func begin(_ upload: Upload, limits: UploadLimits) async throws -> UploadBegun
     func upload(_ id: DocumentID) async throws -> Upload?
     /// Somebody still sends.
     func touch(_ id: DocumentID, at now: Moment) async throws
-    /// False when there was none.
-    func cancelUpload(_ id: DocumentID) async throws -> Bool
+    /// False when there was none, or when somebody has sent to it since the moment, if one is given.
+    func cancelUpload(_ id: DocumentID, untouchedSince moment: Moment?) async throws -> Bool
     /// Uploads nobody has sent to since a moment, oldest first.
     func uploads(untouchedSince moment: Moment, limit: Int) async throws -> [Upload]
     /// All bytes are there: the upload becomes a document, or is found to be one that is there. Again: the same document.
@@ -29,21 +29,34 @@ package protocol DocumentStore: Sendable {
     /// Pages that have all of the words, best first. `words` are folded (`SearchWords`).
     func search(_ words: [String], of patient: PersonID, limit: Int) async throws -> [PageHit]
 
-    /// The oldest document that waits and that nobody reads, with a lease on it; counts the try.
+    /// The document that waits, that nobody reads, and that has had the fewest turns, the oldest of these, with a lease on it;
+    /// counts the try.
     func claim(lease until: Moment, at now: Moment) async throws -> DocumentClaim?
     /// Prolongs the lease. False when the claim is not the newest any more.
     func renew(_ claim: DocumentClaim, lease until: Moment) async throws -> Bool
-    /// One step on; nil when the claim is not the newest any more.
+    /// One step on, and with it the tries begin anew; nil when the claim is not the newest any more.
     func advance(_ claim: DocumentClaim, by step: DocumentStep, at now: Moment) async throws -> Document?
-    /// Gives it back unread, for somebody else at once, and takes back the try.
-    func release(_ claim: DocumentClaim) async throws
+    /// Gives it back, for somebody else at once, and takes back the try. After a turn of reading the ones that have had fewer
+    /// go first.
+    func release(_ claim: DocumentClaim, afterTurn: Bool) async throws
 
     /// `entry`: what staff's trail gets in the same transaction.
     func retry(_ id: DocumentID, at now: Moment, noting entry: AuditEntry?) async throws -> DocumentRetry
     /// Everything it says is forgotten; its place in the timeline stays. `entry` likewise. Nil when there is none; deleting twice is no error.
     func delete(_ id: DocumentID, at now: Moment, noting entry: AuditEntry?) async throws -> Document?
-    /// Of these, the ones that are neither an upload nor a document that has not been deleted.
-    func unknown(among ids: [DocumentID]) async throws -> [DocumentID]
+    /// Of these, the ones whose bytes nobody has a right to any more.
+    func leftovers(among ids: [DocumentID]) async throws -> Leftovers
+}
+
+package struct Leftovers: Sendable, Equatable {
+    /// Documents that have been deleted.
+    package var deleted: [DocumentID] = []
+    /// Never heard of: of an upload that was called off, or of another database.
+    package var unknown: [DocumentID] = []
+    package init(deleted: [DocumentID] = [], unknown: [DocumentID] = []) {
+        self.deleted = deleted
+        self.unknown = unknown
+    }
 }
 
 /// Bytes on their way.
@@ -123,7 +136,7 @@ package struct PageHit: Sendable, Equatable {
 package struct DocumentClaim: Sendable, Equatable {
     package var document: Document
     package var number: Int
-    /// How often somebody has begun, this time included, since it was received or retried.
+    /// How often somebody has begun, this time included, since its last step.
     package var tries: Int
 
     package init(document: Document, number: Int, tries: Int) {

@@ -33,7 +33,7 @@ package struct CaseReader: Sendable {
     /// Cursor first, then state: what happens between the two is both in the state and in the entries after the
     /// cursor, and applying it twice changes nothing. The other way round it could be in neither.
     ///
-    /// The state is of one moment. Put together from several it showed a person who had just taken over, and the answer that
+    /// The state is of one moment, but for the documents, which are newer and stand by themselves. Put together from several it showed a person who had just taken over, and the answer that
     /// this had ended as one that runs.
     package func snapshot(of careCase: CareCase, audience: Audience) async throws -> Snapshot? {
         let reading = try await log.reading(of: .patient(careCase.patientID))

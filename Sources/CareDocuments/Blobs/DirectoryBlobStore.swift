@@ -12,6 +12,7 @@ import Crypto
 ///
 ///     root/<last two characters of the id>/<document id>/original
 ///                                                        page-0001.jpg
+///     root/.owner     the installation whose documents these are
 ///
 /// - Only the owner may read them: files 0600, folders 0700.
 /// - What is durable is on the disk: the file and the folder that names it are synced before a call returns.
@@ -23,6 +24,8 @@ package struct DirectoryBlobStore: BlobStore {
 
     /// Bytes hashed at a time.
     private static let digestStep = 256 * 1024
+    /// Times a folder is emptied before it is left to the next tidying.
+    private static let removals = 4
 
     /// Makes the folder when it is missing. Throws `BlobStoreUnavailable` when it cannot be made or written.
     package init(root: String) throws {
@@ -100,7 +103,13 @@ package struct DirectoryBlobStore: BlobStore {
     package func withFile<Answer: Sendable>(
         of key: BlobKey, _ body: @Sendable (String) async throws -> Answer
     ) async throws -> Answer {
-        guard let path = path(of: key), try await size(of: key) != nil else { throw NoSuchBlob() }
+        guard let path = path(of: key) else { throw NoSuchBlob() }
+        guard try await size(of: key) != nil else {
+            // A shared folder that is not mounted is an empty one: then nothing in it is gone, all of it is away.
+            let isThere = try await offPool { access(root + "/.owner", F_OK) == 0 }
+            guard isThere else { throw BlobStoreUnavailable(reason: "the folder of documents is away") }
+            throw NoSuchBlob()
+        }
         return try await body(path)
     }
 
@@ -108,29 +117,70 @@ package struct DirectoryBlobStore: BlobStore {
         guard let folder = folder(of: document) else { return }
         try await offPool {
             do {
-                for name in try Disk.names(in: folder.path) where unlink(folder.path + "/" + name) != 0 {
-                    if errno != ENOENT { throw Disk.failure("unlink", errno) }
+                // Again, because a page may come in while its document goes, and a shared folder keeps a name for what is open.
+                for attempt in 1...Self.removals {
+                    for name in try Disk.names(in: folder.path) where unlink(folder.path + "/" + name) != 0 {
+                        if errno != ENOENT { throw Disk.failure("unlink", errno) }
+                    }
+                    if rmdir(folder.path) == 0 || errno == ENOENT { break }
+                    guard errno == ENOTEMPTY || errno == EEXIST, attempt < Self.removals else {
+                        throw Disk.failure("rmdir", errno)
+                    }
                 }
-                if rmdir(folder.path) != 0, errno != ENOENT { throw Disk.failure("rmdir", errno) }
                 try Disk.syncFolder(folder.shelf)
             } catch is NoSuchBlob {}
         }
     }
 
-    package func documents() async throws -> [DocumentID] {
+    package func documents() async throws -> [(id: DocumentID, changed: Moment)] {
         try await offPool {
-            var found: [DocumentID] = []
-            for shelf in try Disk.names(in: root) {
+            var found: [(id: DocumentID, changed: Moment)] = []
+            for shelf in try Disk.names(in: root) where (1...2).contains(shelf.utf8.count) {
                 let path = root + "/" + shelf
-                var status = stat()
-                guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { continue }
-                // What stands on the wrong shelf was not put there by us.
-                found += try Disk.names(in: path).compactMap { DocumentID($0) }.filter {
-                    folder(of: $0)?.path == path + "/" + $0.rawValue
+                // What is no folder of ours, or may not be looked into, must not hide the rest.
+                guard Self.status(path).map({ $0.st_mode & S_IFMT == S_IFDIR }) == true,
+                    let names = try? Disk.names(in: path)
+                else { continue }
+                for id in names.compactMap({ DocumentID($0) }) {
+                    // What stands on the wrong shelf was not put there by us.
+                    guard let folder = folder(of: id)?.path, folder == path + "/" + id.rawValue,
+                        let status = Self.status(folder)
+                    else { continue }
+                    let last = max(status.st_mtim.tv_sec, Self.status(folder + "/original")?.st_mtim.tv_sec ?? 0)
+                    found.append((id, Moment(milliseconds: Int64(last) * 1000)))
                 }
             }
             return found
         }
+    }
+
+    package func belongs(to installation: String) async throws -> Bool {
+        let mark = root + "/.owner", name = Array(installation.utf8)
+        return try await offPool {
+            func owner() throws -> [UInt8]? {
+                do { return try DiskFile(mark, O_RDONLY).read(from: 0, count: 1_024) } catch is NoSuchBlob {
+                    return nil
+                }
+            }
+            if let owner = try owner() { return owner == name }
+            // Whole or not at all, and of two that come first at once one.
+            let unfinished = root + "/.owner-\(UInt64.random(in: .min ... .max))"
+            defer { unlink(unfinished) }
+            let file = try DiskFile(unfinished, O_WRONLY | O_CREAT | O_EXCL)
+            try file.write(name)
+            try file.sync()
+            // Some shared folders have no second names for one file.
+            if link(unfinished, mark) != 0, errno != EEXIST, rename(unfinished, mark) != 0 {
+                throw Disk.failure("rename", errno)
+            }
+            try Disk.syncFolder(root)
+            return try owner() == name
+        }
+    }
+
+    private static func status(_ path: String) -> stat? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status : nil
     }
 
     private func append(_ bytes: [UInt8], to path: String, in folder: Folder, at offset: Int) throws {

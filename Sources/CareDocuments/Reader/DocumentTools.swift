@@ -12,6 +12,9 @@ package struct DocumentTools: DocumentReader {
         tool = Tool(limits: limits, path: path)
     }
 
+    /// Removes working folders of processes that were killed.
+    package static func removeLeftovers() async { try? await offPool { Workplace.removeLeftovers() } }
+
     private static let programs = [
         "prlimit", "pdfinfo", "pdftotext", "pdftoppm", "pdfimages", "heif-convert", "convert", "tesseract",
     ]
@@ -80,7 +83,7 @@ package struct DocumentTools: DocumentReader {
         case .timeOver: throw ReaderTrouble.slow
         case .memoryOver, .outputOver: throw DocumentRefusal.tooBig
         // 126 and 127: it could not be started. Killed from outside: the machine's memory, or an operator.
-        case .exit(126), .exit(127), .signal(9), .signal(15): throw ReaderTrouble.broken
+        case .exit(126), .exit(127), .signal(9), .signal(15), .unable: throw ReaderTrouble.broken
         case .exit, .signal: throw DocumentRefusal.damaged
         }
     }

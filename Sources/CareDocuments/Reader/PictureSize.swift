@@ -89,6 +89,8 @@ struct PictureSize: Equatable {
             guard let entries = try file.number(at: place, 2, littleEndian: little) else {
                 throw DocumentRefusal.damaged
             }
+            // As libtiff has it; real ones have some twenty.
+            guard entries <= 4_096 else { throw DocumentRefusal.damaged }
             var size = PictureSize(width: 0, height: 0)
             for entry in 0..<entries {
                 let start = place + 2 + entry * 12

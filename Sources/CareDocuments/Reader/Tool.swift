@@ -26,6 +26,8 @@ struct Tool: Sendable {
         case outputOver
         /// It could not get more memory.
         case memoryOver
+        /// The machine would not let it: no room on the disk, or bounds that may not be set.
+        case unable
     }
 
     struct Outcome: Sendable {
@@ -79,6 +81,7 @@ struct Tool: Sendable {
     }
 
     private func judge(_ end: End, _ complaint: String, _ isFull: Bool) -> End {
+        if complaint.hasPrefix("prlimit:") || Self.fullWords.contains(where: complaint.contains) { return .unable }
         switch end {
         case .signal(SIGXCPU): return .timeOver
         case .signal(SIGXFSZ): return .outputOver
@@ -89,6 +92,8 @@ struct Tool: Sendable {
             return Self.memoryWords.contains { words.contains($0) } ? .memoryOver : end
         }
     }
+
+    private static let fullWords = ["No space left on device", "Disk quota exceeded", "Read-only file system"]
 
     /// How the tools here say that memory was refused to them; the kernel does not tell.
     private static let memoryWords = [

@@ -12,8 +12,25 @@ import Foundation
 struct Workplace: Sendable {
     let path: String
 
+    private static let prefix = "curaway-read-"
+
+    /// Removes what processes that are no more have left: a kill leaves pages of patients there.
+    static func removeLeftovers() {
+        let folder = FileManager.default.temporaryDirectory.path
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix(prefix) {
+            let path = folder + "/" + name
+            var status = stat()
+            guard let owner = name.dropFirst(prefix.count).split(separator: "-").first.flatMap({ pid_t($0) }),
+                owner > 0,
+                lstat(path, &status) == 0, status.st_uid == geteuid(), status.st_mode & S_IFMT == S_IFDIR,
+                kill(owner, 0) != 0, errno == ESRCH
+            else { continue }
+            try? FileManager.default.removeItem(atPath: path)
+        }
+    }
+
     static func with<Answer>(_ file: String?, _ body: (Workplace) async throws -> Answer) async throws -> Answer {
-        var template = Array((FileManager.default.temporaryDirectory.path + "/curaway-read-XXXXXX").utf8CString)
+        var template = Array((FileManager.default.temporaryDirectory.path + "/\(prefix)\(getpid())-XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else { throw ReaderTrouble.broken }
         let place = Workplace(path: String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
         defer { try? FileManager.default.removeItem(atPath: place.path) }

@@ -48,7 +48,7 @@ package struct ClamdScanner: VirusScanner {
 
     package func scan(_ path: String) async throws -> ScanVerdict {
         try Task.checkCancellation()
-        return try await offPool { [self] in
+        return try await offPool(.scans) { [self] in
             do { return try verdict(on: path) } catch { throw ReaderTrouble.scanner }
         }
     }
@@ -56,7 +56,7 @@ package struct ClamdScanner: VirusScanner {
     /// What answers there, and whether it takes a stream of so many bytes: noughts are sent, so that nothing is found.
     /// Throws `ReaderTrouble.scanner` when nobody answers.
     package func greeting(takes bytes: Int) async throws -> (version: String, isEnough: Bool) {
-        try await offPool { [self] in
+        try await offPool(.scans) { [self] in
             let line = try PeerSocket(address, until: .now + .seconds(seconds))
             try line.send(Array("zVERSION\0".utf8))
             let version = try line.receive(atMost: 4_096)

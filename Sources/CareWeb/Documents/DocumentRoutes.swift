@@ -117,14 +117,15 @@ struct DocumentRoutes {
         guard let text = context.parameters.get("page"), let number = Int(text), number > 0, number <= document.pages,
             text == String(number)
         else { throw Problem.notFound }
-        return try await blob(BlobKey(document.id, .page(number)), "image/jpeg", request, [:])
+        return try await blob(
+            BlobKey(document.id, .page(number)), "image/jpeg", version: document.version, request, [:])
     }
 
     /// Always as an attachment, always under the type its bytes told: a stranger's file must never run as a page of ours.
     func file(_ request: Request, _ context: CareContext) async throws -> Response {
         let document = try await document(context)
         return try await blob(
-            BlobKey(document.id, .original), document.mediaType, request,
+            BlobKey(document.id, .original), document.mediaType, version: document.version, request,
             [.contentDisposition: Self.attachment(document.name)])
     }
 
@@ -166,11 +167,11 @@ struct DocumentRoutes {
     }
 
     private func blob(
-        _ key: BlobKey, _ type: String, _ request: Request, _ more: HTTPFields
+        _ key: BlobKey, _ type: String, version: Int, _ request: Request, _ more: HTTPFields
     ) async throws -> Response {
         guard let size = try await blobs.size(of: key) else { throw Problem.notFound }
-        // What lies under a key never changes, so the key is the strongest validator there is.
-        let tag = "\"\(key.document)\(key.part == .original ? "" : "-page")\""
+        // An original never changes, and a page only when it is read anew, which the version tells.
+        let tag = key.part == .original ? "\"\(key.document)\"" : "\"\(key.document)-\(version)\""
         var headers = Self.safe(type)
         headers.append(contentsOf: more)
         headers[.acceptRanges] = "bytes"

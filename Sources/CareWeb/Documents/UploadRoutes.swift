@@ -10,6 +10,8 @@ import Synchronization
 struct UploadRoutes {
     static let version = "1.0.0"
     static let metadataLimit = 4_096
+    /// Bytes of a form beside its file.
+    static let formLimit = 64 * 1024
     /// Bytes kept at a time: each costs a flush to the disk.
     static let piece = 256 * 1024
 
@@ -50,11 +52,19 @@ struct UploadRoutes {
     func offset(_ request: Request, _ context: CareContext) async throws -> Response {
         try expectVersion(request)
         let upload = try await upload(context)
+        let size = try await desk.offset(of: upload)
+        // Whoever hears that all is there sends nothing more: then it has to be a document, also when whoever took the last piece
+        // died before it was one.
+        if size == upload.bytes, let place = places.take(upload.id) {
+            defer { withExtendedLifetime(place) {} }
+            _ = try await desk.finish(upload)
+        }
         return Response(
             status: .ok,
             headers: [
                 .tusResumable: Self.version, .cacheControl: "no-store",
-                .uploadOffset: String(try await desk.offset(of: upload)), .uploadLength: String(upload.bytes),
+                .uploadOffset: String(size), .uploadLength: String(upload.bytes),
+                .uploadMetadata: Self.metadata(of: upload),
             ])
     }
 
@@ -114,7 +124,11 @@ struct UploadRoutes {
         }
         var form = Form()
         do {
+            var received = 0
             for try await buffer in request.body {
+                // Around the file too: what nobody reads would be taken in for ever.
+                received += buffer.readableBytes
+                guard received <= desk.settings.bytes + Self.formLimit else { throw tooLarge }
                 let events: [MultipartParser.Event]
                 do { events = try parser.feed(buffer.readableBytesView) } catch { throw Self.malformed }
                 for event in events { try await take(event, &form, patient) }
@@ -212,6 +226,12 @@ struct UploadRoutes {
     private func take(_ body: RequestBody, limit: Int, _ keep: ([UInt8]) async throws -> Void) async throws {
         var held: [UInt8] = []
         var taken = 0
+        // What could not be kept is not tried again.
+        func put() async throws {
+            let bytes = held
+            held = []
+            if !bytes.isEmpty { try await keep(bytes) }
+        }
         do {
             for try await buffer in body {
                 guard taken + buffer.readableBytes <= limit else {
@@ -219,16 +239,13 @@ struct UploadRoutes {
                 }
                 taken += buffer.readableBytes
                 held += Array(buffer: buffer)
-                if held.count >= Self.piece {
-                    try await keep(held)
-                    held = []
-                }
+                if held.count >= Self.piece { try await put() }
             }
         } catch {
-            if !(error is WrongOffset), !(error is BlobStoreUnavailable), !held.isEmpty { try? await keep(held) }
+            try? await put()
             throw error
         }
-        if !held.isEmpty { try await keep(held) }
+        try await put()
     }
 
     private func upload(_ context: CareContext) async throws -> Upload {
@@ -239,8 +256,9 @@ struct UploadRoutes {
 
     private func expectVersion(_ request: Request) throws {
         guard request.headers[.tusResumable] == Self.version else {
-            throw Problem(
-                .preconditionFailed, "tus_version", "Send Tus-Resumable: \(Self.version).")
+            var problem = Problem(.preconditionFailed, "tus_version", "Send Tus-Resumable: \(Self.version).")
+            problem.more = [.tusVersion: Self.version]
+            throw problem
         }
     }
 
@@ -261,6 +279,11 @@ struct UploadRoutes {
     private static func number(_ text: String?) -> Int? {
         guard let text, !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
         return Int(text)
+    }
+
+    private static func metadata(of upload: Upload) -> String {
+        [("filename", upload.name), ("case_id", upload.caseID.rawValue)]
+            .map { "\($0) \(Data($1.utf8).base64EncodedString())" }.joined(separator: ",")
     }
 
     /// `key base64, key base64, …` as tus writes it.

@@ -12,6 +12,8 @@ package struct Problem: Error, Sendable, Equatable {
     package var field: String?
     package var retryAfter: Int?
     package var allow: [HTTPRequest.Method] = []
+    /// Headers that this one carries beside its own.
+    package var more: HTTPFields = [:]
 
     package init(
         _ status: HTTPResponse.Status, _ code: String, _ detail: String, field: String? = nil, retryAfter: Int? = nil
@@ -98,6 +100,7 @@ package struct Problem: Error, Sendable, Equatable {
             // RFC 6750 §3: what to come with, and whether what came was no longer good.
             fields[.wwwAuthenticate] = code == "token_expired" ? #"Bearer error="invalid_token""# : "Bearer"
         }
+        fields.append(contentsOf: more)
         if !allow.isEmpty { fields[.allow] = allow.map(\.rawValue).joined(separator: ", ") }
         return fields
     }
