@@ -71,7 +71,10 @@ struct `What a patient says` {
             #expect(!wrong.err.isEmpty && !Canary.isIn(wrong.err + wrong.out))
         }
         let files = try FileManager.default.subpathsOfDirectory(atPath: data.path)
-        #expect(Set(files).isSubset(of: ["curaway.sqlite", "curaway.sqlite-wal", "curaway.sqlite-shm", "documents"]))
+        let known = ["curaway.sqlite", "curaway.sqlite-wal", "curaway.sqlite-shm", "documents", "documents/.owner"]
+        #expect(Set(files).isSubset(of: known))
+        let owner = try Data(contentsOf: data.appendingPathComponent("documents/.owner"))
+        #expect(!owner.isEmpty && !Canary.isIn(String(decoding: owner, as: UTF8.self)))
         #expect(try FileManager.default.subpathsOfDirectory(atPath: temporary.path).isEmpty)
         #expect(
             Canary.isIn(

@@ -37,6 +37,24 @@ struct `A form in parts` {
         }
     }
 
+    @Test func `of what looks like a boundary and is none is given on in large pieces`() throws {
+        let decoys = String(repeating: "\r\n--a b!", count: 20_000)
+        let head = "--a b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n"
+        let bytes = Array((head + decoys + "\r\n--a b--\r\n").utf8)
+        for size in [bytes.count, 65_536, 1_000, 7] {
+            var parser = try #require(MultipartParser(contentType: Self.type))
+            var text: [UInt8] = [], events = 0
+            for offset in stride(from: 0, to: bytes.count, by: size) {
+                for event in try parser.feed(bytes[offset..<min(offset + size, bytes.count)]) {
+                    events += 1
+                    if case .bytes(let piece) = event { text += piece }
+                }
+            }
+            #expect(parser.isComplete && text == Array(decoys.utf8), "in pieces of \(size)")
+            #expect(events <= bytes.count / size + 5, "\(events) events in pieces of \(size)")
+        }
+    }
+
     @Test func `that is cut anywhere is not complete`() throws {
         let bytes = Array(Self.body.utf8)
         let end = bytes.count - "\r\nepilogue".utf8.count

@@ -23,6 +23,9 @@ struct MultipartParser {
     private let delimiter: [UInt8]
     private var state = State.start
     private var held: [UInt8] = []
+    /// Where what has not been given on begins, and where the next boundary is looked for. What looks like one and is not moves
+    /// only the second, or a body of nothing else would be moved, or given on, a few bytes at a time.
+    private var start = 0, look = 0
     private var parts = 0
 
     /// Nil when the header names no boundary, or one that RFC 2046 does not allow.
@@ -40,6 +43,11 @@ struct MultipartParser {
 
     mutating func feed(_ bytes: some Sequence<UInt8>) throws(Fault) -> [Event] {
         held.append(contentsOf: bytes)
+        defer {
+            held.removeFirst(start)
+            look = max(look - start, 0)
+            start = 0
+        }
         var events: [Event] = []
         while try step(&events) {}
         return events
@@ -51,26 +59,19 @@ struct MultipartParser {
     private mutating func step(_ events: inout [Event]) throws(Fault) -> Bool {
         switch state {
         case .end:
-            held = []
+            start = held.count
             return false
         case .start, .body:
-            guard let found = Self.find(delimiter, in: held) else {
+            guard let found = Self.find(delimiter, in: held, from: max(start, look)) else {
                 // What could still become a boundary stays; in front of the first one nothing is anybody's.
-                let keep = min(held.count, delimiter.count - 1)
-                let sure = held.count - keep
-                if sure > 0 {
-                    if state == .body { events.append(.bytes(Array(held[..<sure]))) }
-                    held.removeFirst(sure)
-                }
+                let keep = min(held.count - start, delimiter.count - 1)
+                give(upTo: held.count - keep, &events)
                 return false
             }
             let after = found + delimiter.count
             // "--" ends it, blanks and a line break begin a part.
             guard held.count >= after + 2 else {
-                if state == .body, found > 0 {
-                    events.append(.bytes(Array(held[..<found])))
-                    held.removeFirst(found)
-                }
+                if state == .body { give(upTo: found, &events) }
                 return false
             }
             let isLast = held[after] == 45 && held[after + 1] == 45
@@ -80,13 +81,12 @@ struct MultipartParser {
                 guard held.count >= next + 2 || next - after > Self.blankLimit else { return false }
                 guard held.count >= next + 2, held[next] == 13, held[next + 1] == 10 else {
                     // Something that only begins like the boundary is what the part holds.
-                    if state == .body { events.append(.bytes(Array(held[...found]))) }
-                    held.removeFirst(found + 1)
+                    look = found + 1
                     return true
                 }
             }
             if state == .body {
-                if found > 0 { events.append(.bytes(Array(held[..<found]))) }
+                give(upTo: found, &events)
                 events.append(.partEnd)
             }
             if isLast {
@@ -96,22 +96,29 @@ struct MultipartParser {
                 parts += 1
                 guard parts <= Self.partLimit else { throw .malformed }
                 // The line break stays: a part without headers has its empty line at once.
-                held.removeFirst(next)
+                start = next
                 state = .head
             }
             return true
         case .head:
-            guard let end = Self.find([13, 10, 13, 10], in: held) else {
-                guard held.count <= Self.headLimit else { throw .malformed }
+            guard let end = Self.find([13, 10, 13, 10], in: held, from: start) else {
+                guard held.count - start <= Self.headLimit else { throw .malformed }
                 return false
             }
-            guard end <= Self.headLimit else { throw .malformed }
-            let head = String(decoding: held[..<end], as: UTF8.self)
-            held.removeFirst(end + 4)
+            guard end - start <= Self.headLimit else { throw .malformed }
+            let head = String(decoding: held[start..<end], as: UTF8.self)
+            start = end + 4
             events.append(try Self.part(head))
             state = .body
             return true
         }
+    }
+
+    /// What comes before is done with; inside of a part it is the part's.
+    private mutating func give(upTo end: Int, _ events: inout [Event]) {
+        guard end > start else { return }
+        if state == .body { events.append(.bytes(Array(held[start..<end]))) }
+        start = end
     }
 
     private static func part(_ head: String) throws(Fault) -> Event {
@@ -161,10 +168,10 @@ struct MultipartParser {
         return nil
     }
 
-    private static func find(_ needle: [UInt8], in bytes: [UInt8]) -> Int? {
-        guard bytes.count >= needle.count else { return nil }
+    private static func find(_ needle: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
+        guard bytes.count - start >= needle.count else { return nil }
         return bytes.withUnsafeBufferPointer { bytes in
-            var place = 0
+            var place = start
             while place <= bytes.count - needle.count {
                 if bytes[place] == needle[0] {
                     var matched = 1
