@@ -42,7 +42,9 @@
                 #expect(migrated.text.hasSuffix("nothing to do.\n"), "\(migrated.text)")
                 #expect(try await program.run(["audit", "verify"], settings).status == .exited(0))
                 let files = try FileManager.default.subpathsOfDirectory(atPath: program.data.path)
-                #expect(files.sorted() == ["documents", "documents/.owner"], "only what lies in no database, and none was given")
+                #expect(
+                    files.sorted() == ["documents", "documents/.owner"],
+                    "only what lies in no database, and none was given")
                 let said = try String(contentsOf: program.log, encoding: .utf8) + check.text + migrated.text
                 let password = try password(of: address)
                 #expect(!said.contains(password))
