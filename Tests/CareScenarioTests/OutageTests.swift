@@ -9,12 +9,18 @@
     @testable import curaway
 
     extension EventReader {
-        /// Until a running answer is told to be at these words.
+        /// Until a running answer that was at the first words is told to be at the second ones. By a snapshot, or, when one of the
+        /// first words came before, by what follows them.
         @concurrent
-        fileprivate mutating func until(words: String) async throws {
-            while true {
-                guard let told = try await until("reply.snapshot").last else { throw Unexpected("the stream ended") }
-                if told.data["text"].text == words { return }
+        fileprivate mutating func until(words: String, after first: String) async throws {
+            var told = first
+            while told != words {
+                guard let event = try await next() else { throw Unexpected("the stream ended") }
+                switch event.type {
+                case "reply.snapshot": told = event.data["text"].text
+                case "reply.delta": told += event.data["text"].text
+                default: break
+                }
             }
         }
     }
@@ -63,8 +69,8 @@
                                 try await seat.get(path).body["reply"]["text"].text == words ? true : nil
                             }
                         }
-                        try await near.until(words: words)
-                        try await far.until(words: words)
+                        try await near.until(words: words, after: "One ")
+                        try await far.until(words: words, after: "One ")
 
                         #expect(try await priya.send("POST", path + "/accept").status == 200)
                         var silence: [EventReader.Event] = []
