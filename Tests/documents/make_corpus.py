@@ -311,8 +311,8 @@ def make(folder, scratch):
     scanned(sheets["arabic-laboratory", 1], 7, 0.5, 4).convert("L").save(out, "PNG")
     corpus.seen("arabic-scan.png", out.getvalue(), arabic_laboratory, LEAST["arabic scan"], "laboratory", PNG)
     out = io.BytesIO()
-    photographed(sheets["discharge", 1], 11).save(out, "WEBP", quality=80)
-    corpus.seen("photo.webp", out.getvalue(), discharge[:1], LEAST["photo"], "discharge", WEBP)
+    photo.save(out, "WEBP", quality=80)
+    corpus.seen("photo.webp", out.getvalue(), mri, LEAST["photo"], "imaging", WEBP)
     if shutil.which("heif-enc"):
         photo.save(scratch / "photo.png", compress_level=1)
         run("heif-enc", "-q", 60, "-o", scratch / "photo.heic", scratch / "photo.png")
