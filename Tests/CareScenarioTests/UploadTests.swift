@@ -147,6 +147,24 @@ struct `An upload` {
         }
     }
 
+    /// What stands around the file is read by nobody, and would be taken in for as long as somebody sends it.
+    @Test func `in a form is bounded around the file too`() async throws {
+        try await withServer(["document.bytes": "1024"]) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let caseID = try await amina.open()
+            let good = form("Haemoglobin", in: caseID)
+            for (length, status) in [(1_024 + 65_536, 201), (1_024 + 65_536 + 1, 413)] {
+                let preamble = String(repeating: "p", count: length - good.utf8.count - 2)
+                let answer = try await amina.send(
+                    "POST", amina.papers, preamble + "\r\n" + good,
+                    headers: [("Content-Type", "multipart/form-data; boundary=xyz")])
+                #expect(answer.status == status, "\(length): \(answer.status) \(answer.body["code"].text)")
+            }
+            #expect(try await amina.get(amina.papers).body["documents"].list.count == 1)
+            #expect(try await server.assembly.store.uploads(untouchedSince: .now + .seconds(10), limit: 9).isEmpty)
+        }
+    }
+
     @Test func `that is no form, or not all of one, is refused and leaves nothing`() async throws {
         try await withServer { server in
             let amina = try await server.seat(of: Cast.amina)
