@@ -104,6 +104,7 @@ def main(files=20, megabytes=20):
             return not all(stage in ("ready", "failed", "rejected") for stage in states())
 
         until = time.monotonic() + 5
+        # Printed, here and below: the figures are what this is run for.
         print(f"quiet: {talk.while_(lambda: time.monotonic() < until)}; memory {memory(process, 'VmRSS')} MiB")
 
         def large(number):
@@ -112,6 +113,7 @@ def main(files=20, megabytes=20):
 
         began = time.monotonic()
         said = talk.while_(at_once(large, files))
+        # A figure of the report.
         print(f"{files} × {megabytes} MB sent in {time.monotonic() - began:.1f} s: {said}; "
               f"memory at most {memory(process, 'VmHWM')} MiB")
         while some_wait():
@@ -144,6 +146,7 @@ def main(files=20, megabytes=20):
             watching.join()
         seconds, ended = time.monotonic() - began, states()
         counted = ", ".join(f"{ended.count(stage)} {stage}" for stage in dict.fromkeys(ended))
+        # A figure of the report.
         print(f"{files} scans read in {seconds:.0f} s ({counted}): {said}; memory at most {memory(process, 'VmHWM')} MiB, "
               f"its tools together at most {most} MiB")
 

@@ -71,7 +71,7 @@ export function statusWord(status) {
 }
 
 /** Arabic with the digits patients abroad can compare with their papers. */
-const tag = () => current === "ar" ? "ar-u-nu-latn" : "en-GB";
+export const tag = () => current === "ar" ? "ar-u-nu-latn" : "en-GB";
 
 /** @param {number} value */
 export function number(value) {

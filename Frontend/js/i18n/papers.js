@@ -1,5 +1,5 @@
 // The words for documents, in both languages, fetched with the code that shows them.
-import { language, number } from "./language.js";
+import { language, number, tag } from "./language.js";
 
 /** @type {Record<string, readonly [string, string]>} */
 const words = {
@@ -117,6 +117,5 @@ export function p(word, values = {}) {
 /** A day as the protocol has it, in words. @param {string} value YYYY-MM-DD, or whatever else stands there */
 export function date(value) {
     if (!/^\d{4}-\d\d-\d\d$/.test(value) || Number.isNaN(Date.parse(value))) return value;
-    const tag = language() === "ar" ? "ar-u-nu-latn" : "en-GB";
-    return new Intl.DateTimeFormat(tag, { dateStyle: "long", timeZone: "UTC" }).format(new Date(value));
+    return new Intl.DateTimeFormat(tag(), { dateStyle: "long", timeZone: "UTC" }).format(new Date(value));
 }

@@ -88,8 +88,7 @@ export class Papers {
 
     // ---- choosing ----
 
-    /** The ways in: two buttons with an input each (a phone's camera is the second), dropping, pasting. */
-    /** @param {HTMLElement} place */
+    /** The ways in: two buttons with an input each (a phone's camera is the second), dropping, pasting. @param {HTMLElement} place */
     #offer(place) {
         const composer = this.#composer;
         const files = this.#input("files", { accept, multiple: true });
