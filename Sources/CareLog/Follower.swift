@@ -8,13 +8,14 @@ package final class Follower: Sendable {
     }
 
     package enum Item: Sendable {
-        /// The stream is open; the position is where it begins, nil when a `reset` says that next.
+        /// The stream is open; the position is where it begins, nil when a `reset` or a `fold` after it says that.
         case ready(Position?)
         case entry(Entry, Position)
         /// A running reply so far; with a position when everything up to there is in what was sent.
         case fold(ReplyFold, Position?)
-        /// What the reader holds may have holes: fetch a snapshot, then go on from here.
-        case reset(ResetReason, Position)
+        /// What the reader holds may have holes: fetch a snapshot, then go on. The position is nil when folds follow: the
+        /// last of them has it.
+        case reset(ResetReason, Position?)
         /// A sign of life; with a position when that moved without anything to show.
         case heartbeat(Position?)
         /// Somebody types, somebody is there. Never moves the position.
@@ -25,8 +26,9 @@ package final class Follower: Sendable {
         /// The SSE `id` it is sent with.
         package var position: Position? {
             switch self {
-            case .ready(let position), .heartbeat(let position), .fold(_, let position): position
-            case .entry(_, let position), .reset(_, let position): position
+            case .ready(let position), .heartbeat(let position): position
+            case .fold(_, let position), .reset(_, let position): position
+            case .entry(_, let position): position
             case .signal, .parting: nil
             }
         }

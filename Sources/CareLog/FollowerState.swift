@@ -111,8 +111,8 @@ package struct FollowerState {
     private mutating func begin(at now: Position, _ topic: TopicState) {
         offset = now.offset
         told = offset
-        opening = [.ready(now)]
-        opening += snapshots(topic)
+        let snapshots = snapshots(topic)
+        opening = [.ready(snapshots.isEmpty ? now : nil)] + snapshots
     }
 
     /// A restart in the middle of a stream, which has said `ready` at its beginning.
@@ -127,12 +127,16 @@ package struct FollowerState {
         epoch = now.epoch
         offset = now.offset
         told = offset
-        opening = [.ready(nil), .reset(reason, now)]
-        opening += snapshots(topic)
+        let snapshots = snapshots(topic)
+        opening = [.ready(nil), .reset(reason, snapshots.isEmpty ? now : nil)] + snapshots
     }
 
+    /// The running replies as they stand. Only the last tells the position: a reader that is cut before it comes back
+    /// with what it had and is told all of this again. With the position it would be given deltas of a reply whose
+    /// beginning it never heard.
     private func snapshots(_ topic: TopicState) -> [Follower.Item] {
-        topic.folds.filter { view.shows(.replySnapshot($0)) }.map { .fold($0, topic.position) }
+        let folds = topic.folds.filter { view.shows(.replySnapshot($0)) }
+        return folds.enumerated().map { .fold($1, $0 == folds.count - 1 ? topic.position : nil) }
     }
 
     /// The same entries with the words of replies in one piece: those still running as a snapshot, those that ended left

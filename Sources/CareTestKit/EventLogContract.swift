@@ -203,8 +203,9 @@ package struct EventLogContract: Sendable {
             try expect(reading.running.map(\.through) == [n + 1], "fold \(reading.running)")
         }
         let follower = try await log.follow(topic, from: nil, view: view)
-        let seen = bodies(await take(2, from: follower))
-        try expect(seen == ["ready at", "fold 3 One two three"], "\(seen)")
+        let items = await take(2, from: follower)
+        try expect(bodies(items) == ["ready", "fold 3 One two three"], "\(items)")
+        try expect(items.last?.position == (try await log.reading(of: topic)).position, "the fold tells the position")
         _ = try await log.append(.fact(Say.ended(.stopped), number: 1), to: topic)
         try expect(try await log.reading(of: topic).running.isEmpty, "an ended reply still runs")
     }

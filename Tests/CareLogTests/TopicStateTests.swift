@@ -174,6 +174,23 @@ struct `A reader far behind` {
         }
     }
 
+    /// Was: the `reset` told the position, and a reader that was cut between it and the words so far came back after them,
+    /// to deltas of a reply whose beginning it had never heard.
+    @Test(arguments: [nil, Position(epoch: "another", offset: 3)])
+    func `is told its position by the last of what it begins with`(_ from: Position?) throws {
+        var (topic, _) = try topic(deltas: 2, ended: false, limits: LogLimits())
+        let second = ReplyAttempt(caseID: Say.caseID, replyID: .new(), number: 1)
+        _ = topic.append(.reply(.replyStarted(second, sequence: 9), under: fence), json: [1])
+        for (caseID, replies) in [(Say.caseID, 2), (Say.otherCase, 0)] {
+            var reader = FollowerState(from: from, view: StreamView(caseID: caseID), in: topic)
+            let taken = reader.take(from: topic, limits: LogLimits())
+            let items = try #require(taken)
+            #expect(items.count == (from == nil ? 1 : 2) + replies)
+            #expect(items.dropLast().allSatisfy { $0.position == nil })
+            #expect(items.last?.position == topic.position)
+        }
+    }
+
     @Test(arguments: [(true, 1), (false, 2)]) func `is handed no more than a batch at a time`(
         _ fits: Bool, _ batches: Int
     ) throws {
