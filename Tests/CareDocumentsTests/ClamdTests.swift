@@ -1,5 +1,7 @@
 import CareDesk
+import CareDomain
 import Foundation
+import Synchronization
 import Testing
 
 @testable import CareDocuments
@@ -53,6 +55,40 @@ struct `clamd` {
         try await ClamdPeer.with(manner) { peer in
             await #expect(throws: ReaderTrouble.scanner) { try await scan(at: peer.address, seconds: 1) }
         }
+    }
+
+    /// Was: scans shared their threads with files, and a clamd that hung kept everybody from every document.
+    @Test func `that is silent keeps nobody from a file`() async throws {
+        try await ClamdPeer.with(.isSilent) { peer in
+            try await withFolder { folder in
+                var scanner = try #require(ClamdScanner(address: peer.address))
+                scanner.seconds = 5
+                let path = try folder.file("file", bytes)
+                let ended = Ended()
+                await withTaskGroup { [scanner] group in
+                    // More than there are threads of either kind.
+                    for _ in 0..<6 {
+                        group.addTask {
+                            _ = try? await scanner.scan(path)
+                            ended.count.withLock { $0 += 1 }
+                        }
+                    }
+                    await #expect(throws: Never.self) {
+                        try await Task.sleep(for: .seconds(1))  // All threads for scans are taken.
+                        let blobs = try DirectoryBlobStore(root: folder.path + "/blobs")
+                        let key = BlobKey(.new(), .original)
+                        try await blobs.append([1], to: key, at: 0)
+                        #expect(try await blobs.size(of: key) == 1)
+                    }
+                    #expect(ended.count.withLock { $0 } == 0, "it waited for a scan")
+                    group.cancelAll()
+                }
+            }
+        }
+    }
+
+    private final class Ended: Sendable {
+        let count = Mutex(0)
     }
 
     @Test func `is away`() async throws {

@@ -176,6 +176,25 @@ struct `A document that a patient gives` {
         }
     }
 
+    /// Its bytes went with the deletion, and the page that was being read is written after that.
+    @Test func `deleted while a page cannot be stopped leaves nothing either`() async throws {
+        try await withServer(reader: ScriptedReader(pause: .seconds(2))) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let caseID = try await amina.open()
+            let deaf = try await amina.give("DEAF page", in: caseID)
+            _ = try await eventually {
+                try await amina.get("\(amina.papers)/\(deaf)").body["document"]["stage"].text == "reading" ? true : nil
+            }
+            #expect(try await amina.send("DELETE", "\(amina.papers)/\(deaf)").status == 204)
+            let folder = server.assembly.settings.data + "/documents"
+            #expect(try Self.files(in: folder).isEmpty)
+            // Read one at a time: when the next is ready, the page of the first has been written.
+            let next = try await amina.give("Haemoglobin", in: caseID)
+            #expect(try await amina.isRead(next)["stage"].text == "ready")
+            #expect(try Self.files(in: folder).count == 2)
+        }
+    }
+
     @Test(arguments: [
         ("ENCRYPTED x", "rejected", "encrypted"), ("DAMAGED x", "rejected", "damaged"),
         (" \u{c} ", "rejected", "nothing_to_read"), ("FAIL x", "failed", "reader_unavailable"),

@@ -55,6 +55,25 @@ struct `What documents leave behind` {
         }
     }
 
+    /// The patient's wish is done at once, whatever the disk says; the bytes follow.
+    @Test func `goes later when it cannot go now, and is nobody's meanwhile`() async throws {
+        try await withTidyDesk { desk in
+            let given = try await desk.give("Haemo")
+            let path = try await desk.blobs.withFile(of: BlobKey(given.id, .original)) { $0 }
+            // A folder where only files are looked for: it cannot be unlinked.
+            let hook = URL(fileURLWithPath: path).deletingLastPathComponent().path + "/hook"
+            try FileManager.default.createDirectory(atPath: hook, withIntermediateDirectories: false)
+            try await desk.desk.delete(given, noting: nil)
+            #expect(try await desk.store.document(given.id)?.stage == .deleted)
+            #expect(desk.said.count == 1 && desk.said.first?.contains("could not be removed yet") == true)
+            try await desk.desk.tidy()
+            #expect(try await desk.ids() == [given.id])
+            try FileManager.default.removeItem(atPath: hook)
+            try await desk.desk.tidy()
+            #expect(try await desk.ids().isEmpty)
+        }
+    }
+
     @Test func `does not hide behind what may not be looked into`() async throws {
         try await withTidyDesk { desk in
             for name in ["lost+found", "zz", "zy"] {

@@ -191,4 +191,21 @@ struct `An upload` {
             #expect(options.status == 204 && options.headers.first(name: "Tus-Max-Size") == "50000000")
         }
     }
+    /// tus 1.0.0 wants it in every answer, whoever gives it: a route, what stands before all routes, or the list of them.
+    @Test func `is answered with its version, also when it is refused`() async throws {
+        try await withServer { server in
+            let amina = try await server.seat(of: Cast.amina)
+            for (seat, method, status) in [
+                (amina, "HEAD", 404), (amina, "PATCH", 415), (amina, "DELETE", 404), (amina, "PUT", 405),
+                (server.seat(with: "nobody"), "HEAD", 401),
+            ] {
+                let answer = try await seat.tus(method, "\(amina.uploads)/nowhere")
+                #expect(answer.status == status, "\(method)")
+                #expect(answer.headers["Tus-Resumable"] == ["1.0.0"], "\(method) \(status)")
+            }
+            let without = try await amina.send("HEAD", "\(amina.uploads)/nowhere")
+            #expect(without.status == 412 && without.headers["Tus-Resumable"] == ["1.0.0"])
+            #expect(try await amina.get(amina.papers).headers["Tus-Resumable"].isEmpty)
+        }
+    }
 }

@@ -257,7 +257,7 @@ struct UploadRoutes {
     private func expectVersion(_ request: Request) throws {
         guard request.headers[.tusResumable] == Self.version else {
             var problem = Problem(.preconditionFailed, "tus_version", "Send Tus-Resumable: \(Self.version).")
-            problem.more = [.tusVersion: Self.version]
+            problem.more = [.tusResumable: Self.version, .tusVersion: Self.version]
             throw problem
         }
     }

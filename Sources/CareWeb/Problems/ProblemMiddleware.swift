@@ -42,6 +42,8 @@ struct ProblemMiddleware: RouterMiddleware {
         }
         // A problem has a body, and after a HEAD its bytes would be read as the beginning of the next answer.
         if request.method == .head { response = response.createHeadResponse() }
+        // tus 1.0.0: in every answer to whoever speaks it, also where no route was reached.
+        if request.headers[.tusResumable] != nil { response.headers[.tusResumable] = UploadRoutes.version }
         if response.headers[.contentSecurityPolicy] == nil {
             response.headers[.contentSecurityPolicy] = policy.header
         }
