@@ -3,7 +3,7 @@ import CareDomain
 import Foundation
 
 /// Reads files that are text, a form feed between pages, without any tool. A first word says what goes wrong:
-/// `ENCRYPTED`, `DAMAGED` refuse; `FAIL` is trouble; `SLOW` takes long over each page, and `DEAF` too, whoever stops it.
+/// `ENCRYPTED`, `DAMAGED` refuse; `FAIL` is trouble; `SLOW` takes long over each page.
 package final class ScriptedReader: DocumentReader {
     /// The smallest JPEG that begins and ends like one.
     package static let picture: [UInt8] = [0xff, 0xd8, 0xff, 0xe0, 0, 2, 0xff, 0xd9]
@@ -22,8 +22,6 @@ package final class ScriptedReader: DocumentReader {
     package func read(page: Int, of file: InspectedFile) async throws -> ReadPage {
         let text = try Self.text(file.path)
         if text.hasPrefix("SLOW") { try await Task.sleep(for: pause) }
-        // A task of its own is not cancelled with us: as a tool that is past the point where it can be stopped.
-        if text.hasPrefix("DEAF") { try await Task { [pause] in try await Task.sleep(for: pause) }.value }
         let pages = Self.pages(text)
         guard pages.indices.contains(page - 1) else { throw DocumentRefusal.damaged }
         return ReadPage(text: PageText(number: page, text: pages[page - 1]), picture: Self.picture)
