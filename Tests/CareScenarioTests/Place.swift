@@ -94,6 +94,8 @@ func answer(
     request.method = .init(rawValue: method.rawValue)
     request.headers.add(name: "Accept-Encoding", value: "identity")
     request.headers.add(name: "Prefer", value: "respond-async")
+    // Everywhere: what is asked in the same words must be refused in the same words.
+    request.headers.add(name: "Tus-Resumable", value: "1.0.0")
     if let token = seat.token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
     let isAnnouncement = path.hasSuffix("/uploads") && method == .post
     if let json, !isAnnouncement {
@@ -105,7 +107,6 @@ func answer(
         request.body = .bytes(ByteBuffer(string: json))
     }
     if path.contains("/uploads") {
-        request.headers.add(name: "Tus-Resumable", value: "1.0.0")
         if isAnnouncement {
             request.headers.add(name: "Upload-Length", value: "10")
             let caseID = Data((json ?? "").utf8).base64EncodedString()
