@@ -276,7 +276,11 @@ struct `A kill in the middle of a turn` {
 
         try await withServer(model: ScriptedModel([.say("Whole."), .finish]), folder: folder) { server in
             let amina = try await server.seat(of: Cast.amina)
-            let now = try await amina.stream(id.rawValue) { try await $0.until("ready").last?.id ?? "" }
+            // A reply may run already: then the words so far tell the position, and not `ready`.
+            let now = try await amina.stream(id.rawValue) { stream in
+                while let event = try await stream.next() { if let id = event.id { return id } }
+                return ""
+            }
             let epoch = now.prefix { $0 != "-" }
             try await amina.stream(id.rawValue, cursor: "\(epoch)-0") { stream in
                 var delivered: [JSONValue] = []
