@@ -110,8 +110,8 @@ package enum AppendOutcome: Sendable, Equatable {
     /// The log has not been told this case's fence (a new epoch, or a shared log that was away): load it from the store, then
     /// try again.
     case unknownFence
-    /// Taken for the readers of this node only, because the log that nodes share is away (`SharedEventLog`). A fact must
-    /// stay pending in the store until an append of it says `appended` or `duplicate`.
+    /// Taken for the readers of this node only, now or before, because the log that nodes share is away (`SharedEventLog`). A
+    /// fact must stay pending in the store until an append of it says `appended` or `duplicate`.
     case alone(Position)
     /// Words are refused because the shared log is away, and with it whoever might have fenced them off. Ask the store
     /// whether this is still the fence of the case, then append with `isVouched`. If it is not, the writer must stop.

@@ -59,25 +59,61 @@ extension RedisEventLog {
     /// Waits until the subscriber has carried out what was posted to it.
     func settled(_ link: Link) async throws { _ = try await link.subscriber.ask(["PING"]) }
 
-    func whole(_ topic: Topic, _ link: Link) async throws -> TopicState {
-        let answer = try await step(
-            "read", ["", .integer(0)], on: topic, link)
-        return state(from: answer, of: topic)
+    /// Entries of one answer. Of the largest that a patient can send they are three megabytes, which a slow line brings well
+    /// within a command's time; a whole topic of them would be sixty, and the link would be given up again and again.
+    static let entriesAtOnce = 100
+
+    /// What Redis has of a topic after a position, as far as one answer goes.
+    struct Part {
+        /// The topic had another history: these are its first entries.
+        var isWhole: Bool
+        var epoch: String
+        /// The topic's last, whether or not it is among these.
+        var last: Int
+        var fact: Int?
+        var entries: [(offset: Int, entry: RESPValue)]
     }
 
-    func state(from answer: [RESPValue], of topic: Topic) -> TopicState {
-        let epoch = answer[1].text ?? "", last = answer[2].integer ?? 0
-        let fact = answer.count > 3 ? answer[3].integer.flatMap { $0 < 0 ? nil : $0 } : nil
+    func read(_ topic: Topic, after position: (epoch: String, offset: Int), _ link: Link) async throws -> Part {
+        let answer = try await step(
+            "read", [.text(position.epoch), .integer(position.offset), .integer(Self.entriesAtOnce)], on: topic, link)
         let entries = answer.count > 4 ? answer[4].parts ?? [] : []
-        let first = entries.first.flatMap(Self.offset) ?? last + 1
-        var fresh = TopicState(epoch: epoch, limits: limits, after: first - 1, lastFact: fact)
-        for entry in entries {
-            guard let offset = Self.offset(entry) else { continue }
-            if let (draft, json) = opened(entry, of: topic), fresh.adopt(draft, json: json, at: offset) { continue }
-            // What cannot be read is lost history for this node: whoever has not seen it is told to fetch a snapshot.
-            fresh = TopicState(epoch: epoch, limits: limits, after: offset, lastFact: fact)
+        return Part(
+            isWhole: answer[0].text != "rest", epoch: answer[1].text ?? "", last: answer[2].integer ?? 0,
+            fact: answer.count > 3 ? answer[3].integer.flatMap { $0 < 0 ? nil : $0 } : nil,
+            entries: entries.compactMap { entry in Self.offset(entry).map { ($0, entry) } })
+    }
+
+    /// All that Redis has of a topic, up to what was its last entry at some moment of this.
+    func whole(_ topic: Topic, _ link: Link, from first: Part? = nil) async throws -> TopicState {
+        var part: Part
+        if let first { part = first } else { part = try await read(topic, after: ("", 0), link) }
+        var fresh = state(from: part, of: topic)
+        while let read = part.entries.last?.offset, read < part.last {
+            part = try await self.read(topic, after: (fresh.epoch, read), link)
+            if part.isWhole {
+                fresh = state(from: part, of: topic)
+            } else {
+                adopt(part, into: &fresh, of: topic)
+            }
         }
         return fresh
+    }
+
+    private func state(from part: Part, of topic: Topic) -> TopicState {
+        let first = part.entries.first?.offset ?? part.last + 1
+        var fresh = TopicState(epoch: part.epoch, limits: limits, after: first - 1, lastFact: part.fact)
+        adopt(part, into: &fresh, of: topic)
+        return fresh
+    }
+
+    private func adopt(_ part: Part, into fresh: inout TopicState, of topic: Topic) {
+        for (offset, entry) in part.entries {
+            if let (draft, json) = opened(entry, of: topic), fresh.adopt(draft, json: json, at: offset) { continue }
+            // What cannot be read, or was trimmed meanwhile, is lost history for this node: whoever has not seen it is told to
+            // fetch a snapshot.
+            fresh = TopicState(epoch: part.epoch, limits: limits, after: offset, lastFact: part.fact)
+        }
     }
 
     /// Brings a mirror up to what Redis has at this moment.
@@ -85,22 +121,27 @@ extension RedisEventLog {
         guard let mirror = state.withLock({ $0.mirrors[topic] }),
             let position = mirror.host.look({ $0.position })
         else { return }
-        let after: (String, Int) = mirror.isAlone ? ("", 0) : (position.epoch, position.offset)
-        let answer = try await step(
-            "read", [.text(after.0), .integer(after.1)], on: topic,
-            link)
-        guard answer[0].text == "rest" else {
-            let fresh = state(from: answer, of: topic)
-            state.withLock { $0.mirrors[topic]?.isAlone = false }
-            _ = mirror.host.change { topic in
-                // Two may have read at once; the later one has more.
-                if topic.epoch != fresh.epoch || topic.position.offset < fresh.position.offset { topic = fresh }
+        var after = mirror.isAlone ? ("", 0) : (position.epoch, position.offset)
+        var first: Part?
+        while true {
+            let part = try await read(topic, after: after, link)
+            if part.isWhole {
+                first = part
+                break
             }
-            return
+            // What comes next was trimmed.
+            if part.entries.first.map({ $0.offset > after.1 + 1 }) == true { break }
+            for (offset, entry) in part.entries {
+                take(opened(entry, of: topic), at: Position(epoch: part.epoch, offset: offset), into: mirror.host)
+            }
+            guard let read = part.entries.last?.offset, read < part.last else { return }
+            after.1 = read
         }
-        for entry in answer.count > 4 ? answer[4].parts ?? [] : [] {
-            guard let offset = Self.offset(entry) else { continue }
-            take(opened(entry, of: topic), at: Position(epoch: answer[1].text ?? "", offset: offset), into: mirror.host)
+        let fresh = try await whole(topic, link, from: first)
+        state.withLock { $0.mirrors[topic]?.isAlone = false }
+        _ = mirror.host.change { topic in
+            // Two may have read at once; the later one has more.
+            if topic.epoch != fresh.epoch || topic.position.offset < fresh.position.offset { topic = fresh }
         }
     }
 

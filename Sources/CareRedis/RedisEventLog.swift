@@ -228,7 +228,13 @@ package final class RedisEventLog: SharedEventLog {
                 guard let mirror = state.mirrors[topic], mirror.host === host else { return nil }
                 let outcome = host.change { topic -> AppendOutcome in
                     switch draft.kind {
-                    case .fact: if let refusal = topic.refusal(of: draft) { return refusal }
+                    case .fact:
+                        switch topic.refusal(of: draft) {
+                        // Of what was taken alone, the shared log has not heard; of what it has, a later try will tell.
+                        case .duplicate?: return .alone(topic.position)
+                        case let refusal?: return refusal
+                        case nil: break
+                        }
                     case .reply(let fence, let isVouched):
                         if let refusal = topic.refusal(under: fence, of: draft.event.caseID) { return refusal }
                         guard isVouched else { return .unvouched }

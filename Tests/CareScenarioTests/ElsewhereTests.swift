@@ -82,5 +82,27 @@
                 }
             }
         }
+
+        /// Was: the words since the checkpoint, which the patient had read, were gone from the answer that it left behind.
+        @Test func `loses no word to a takeover on a node that cannot reach the log`() async throws {
+            let never = Gate(), redis = try RedisServer()
+            let model = ScriptedModel([.say("Half an "), .wait(never)])
+            let options = ["coalesce.ms": "0", "lease.ms": "9000", "checkpoint.ms": "3000"]
+            try await withCluster(options, model: model, redis: redis) { nodes in
+                let here = try await nodes[0].seat(of: Cast.amina), priya = try await nodes[1].seat(of: Cast.priya)
+                let id = try await here.open()
+                try await here.stream(id) { near in
+                    _ = try await here.ask("Go", key: "1", in: id, async: true)
+                    _ = try await near.until("reply.delta")
+                    redis.stop()
+                    _ = try await eventually { nodes[1].assembly.log.standing == .alone ? true : nil }
+                    let accepted = try await priya.send("POST", "/api/v1/cases/\(id)/accept")
+                    #expect(accepted.body["handling"]["state"].text == "coordinator", "\(accepted.body)")
+                    let last = try await here.get("/api/v1/cases/\(id)").body["messages"].list.last
+                    #expect(last?["body"].text == "Half an ", "words that were shown are taken back")
+                    #expect(last?["status"].text == "stopped")
+                }
+            }
+        }
     }
 #endif

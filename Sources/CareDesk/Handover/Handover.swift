@@ -13,6 +13,9 @@ package import CareLog
 /// 2. One transaction ends the reply with those words and changes the handling, in that order.
 /// 3. The log's fence moves with the `handling` entry, so a writer that wakes up late is refused there, and in the store.
 ///
+/// A node that does not reach the log can do neither 1 nor know what was shown. There the reply's writer ends it first
+/// (`ReplyOrchestrator.hearOut`), and what is taken over is a case in which nothing runs.
+///
 /// A crash after 1 leaves a reply whose lease lapses, as any crash does.
 package struct Handover: Sendable {
     /// Tries while new replies keep starting; each needs a message of the patient's in just these milliseconds. After
@@ -41,6 +44,7 @@ package struct Handover: Sendable {
     package func accept(
         _ careCase: CareCase, for person: Person, noting entry: AuditEntry
     ) async throws -> HandlingOutcome {
+        try await orchestrator.hearOut(careCase.id)
         for attempt in 1...Self.tries {
             guard let fence = try await store.fenceOff(careCase.id) else { return .noSuchCase }
             let shown = await shutOut(of: careCase.id, in: .patient(careCase.patientID), under: fence)

@@ -114,6 +114,25 @@ package final class ReplyOrchestrator: Sendable {
         }
     }
 
+    /// Where the log cannot be reached: has what another node writes in a case ended by its writer, at its next checkpoint and with
+    /// all that was shown. This node cannot shut it out and knows less. A writer that is gone is waited for no longer
+    /// than a living one needs; then what the store has kept has to do.
+    package func hearOut(_ caseID: CaseID) async throws {
+        guard log.standing == .alone, let running = try await store.currentReply(of: caseID), running.state == .running,
+            desk.withLock({ $0.writing[running.id] == nil }),
+            try await store.requestStop(running.id, at: time.now()) != nil
+        else { return }
+        let until = time.now() + settings.checkpoint + Self.slack
+        while time.now() < until {
+            try await time.sleep(.milliseconds(50))
+            guard let now = try await store.reply(running.id), now.state == .running, now.attempt == running.attempt
+            else { return }
+        }
+    }
+
+    /// What a checkpoint and the end after it may take, beside the time between checkpoints.
+    private static let slack: Duration = .seconds(1)
+
     /// Ends the attempt that is wanted to stop, and no later one. One of another node, or of a node that is no more, not by asking
     /// its writer, which would hear it at its next checkpoint only: its lease is taken, and it ends here. Its request to
     /// the model it closes when it notices.
@@ -203,6 +222,7 @@ package final class ReplyOrchestrator: Sendable {
         let begun = try await append(.replyStarted(started.attempt, sequence: started.sequence), started, said)
         guard begun != .fenced, begun != .unknownFence else { return }
         let streams = try await flags.value(of: .enableResponseStreaming)
+        said.isShown = streams
         let prompt = try await prompt(for: started)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -294,7 +314,7 @@ package final class ReplyOrchestrator: Sendable {
 
     /// Keeps what has been said and renews the lease.
     private func keep(_ started: StartedReply, _ said: Said) async throws -> Kept {
-        let (through, text) = said.soFar
+        let (through, text) = said.shown
         return try await store.checkpoint(started, through: through, text: text, lease: time.now() + settings.lease)
     }
 
@@ -411,6 +431,7 @@ private final class Said: Sendable {
         var through = 0
         var text = ""
         var author: Message.Author
+        var isShown = true
     }
     private let state: Mutex<State>
 
@@ -429,6 +450,15 @@ private final class Said: Sendable {
             return state.through
         }
     }
+
+    /// Whether readers see the words as they come; else nobody is told of them before the end, whoever ends it.
+    var isShown: Bool {
+        get { state.withLock { $0.isShown } }
+        set { state.withLock { $0.isShown = newValue } }
+    }
+
+    /// What readers may have been shown.
+    var shown: (through: Int, text: String) { isShown ? soFar : (0, "") }
 
     var soFar: (through: Int, text: String) { state.withLock { ($0.through, $0.text) } }
 

@@ -3,7 +3,7 @@
 --
 -- KEYS  1 what is known of the topic (hash)   2 its entries (stream, ids <offset>-0)   3 the generation (hash)
 -- ARGV  1 verb   2 channel   3 chance, for an epoch   then, by verb:
---   read    4 after which epoch   5 and offset
+--   read    4 after which epoch   5 and offset   6 how many entries at most
 --   renew
 --   fence   4 case   5 takeover   6 lease
 --   fact    4 case   5 takeover or ''   6 lease   7 number     8 ends which reply or ''   9 of which attempt, '' for any
@@ -33,7 +33,7 @@ if not epoch or known[2] ~= generation then begin() end
 if verb == 'read' then
   local after, from, how = tonumber(ARGV[5]), '-', 'whole'
   if epoch == ARGV[4] and after <= last then from, how = '(' .. after .. '-0', 'rest' end
-  return { how, epoch, last, fact or -1, redis.call('XRANGE', stream, from, '+') }
+  return { how, epoch, last, fact or -1, redis.call('XRANGE', stream, from, '+', 'COUNT', tonumber(ARGV[6])) }
 end
 
 if verb == 'renew' then
