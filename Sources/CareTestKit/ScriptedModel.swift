@@ -10,6 +10,8 @@ package final class ScriptedModel: LanguageModel {
         case wait(Gate)
         case fail(ModelFailure)
         case finish
+        /// It ends for another reason than that it has said everything.
+        case end(ModelEvent.FinishReason)
     }
 
     package let author: Message.Author
@@ -36,6 +38,7 @@ package final class ScriptedModel: LanguageModel {
             case .wait(let gate): await gate.passed()
             case .fail(let failure): return await emit(.failed(failure))
             case .finish: return await emit(.finished(.complete))
+            case .end(let reason): return await emit(.finished(reason))
             }
         }
         seen.withLock { $0.cancelled += 1 }

@@ -113,6 +113,15 @@ struct `Getting an answer` {
         #expect(guide.prompts.isEmpty)
     }
 
+    /// Was: kept as a complete answer, of which no other try was offered.
+    @Test(arguments: [(ModelEvent.FinishReason.length, "model_length"), (.refusal, "model_declined")])
+    func `takes words that stop in mid-sentence for no answer`(reason: ModelEvent.FinishReason, code: String) async {
+        let outcome = await answer(by: ScriptedModel([.say("Half a sen"), .end(reason)]))
+        #expect(outcome == Answering.Outcome(end: .interrupted(code), author: .openai))
+        #expect(heard.text == "Half a sen")
+        #expect(guide.prompts.isEmpty)
+    }
+
     @Test func `takes an end without an end mark for a truncated answer`() async {
         #expect(
             await answer(by: ScriptedModel([.say("Half")]))

@@ -188,6 +188,26 @@ struct `A patient who asks` {
         }
     }
 
+    /// Was: the checkpoints showed what no delta told, and a takeover left words that nobody had been shown.
+    @Test func `with streaming switched off nobody sees a part of an answer, whoever ends it`() async throws {
+        let never = Gate()
+        let model = ScriptedModel([.say("Half an "), .wait(never)])
+        try await withServer(["checkpoint.ms": "50"], model: model) { server in
+            let amina = try await server.seat(of: Cast.amina), priya = try await server.seat(of: Cast.priya)
+            let id = try await amina.open()
+            try await server.assembly.store.set(.enableResponseStreaming, to: false)
+            let reply = try await amina.ask("Hi", key: "k", in: id, async: true).body["reply"]["id"].text
+            _ = try await eventually { model.prompts.count == 1 ? true : nil }
+            try await Task.sleep(for: .milliseconds(500))  // Some checkpoints.
+            let running = try await amina.get("/api/v1/cases/\(id)").body["reply"]
+            #expect(running["id"].text == reply && running["state"].text == "running" && running["text"].text == "")
+            #expect(try await priya.send("POST", "/api/v1/cases/\(id)/accept").status == 200)
+            let snapshot = try await amina.get("/api/v1/cases/\(id)").body
+            #expect(!snapshot["messages"].list.contains { $0["body"].text.contains("Half") })
+            #expect(snapshot["reply"]["state"].text == "stopped")
+        }
+    }
+
     @Test func `who needs help at once gets the safe text before any model is asked`() async throws {
         let gate = Gate()
         let model = ScriptedModel([.say("Talking on "), .wait(gate), .finish])

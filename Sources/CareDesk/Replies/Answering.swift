@@ -41,6 +41,11 @@ package struct Answering: Sendable {
             let told = Told()
             await ask(prompt, firstTextWithin: left, told, emit: emit)
             switch (told.hasText, told.end) {
+            // Words that stop in mid-sentence are no answer: they stay, and another try is offered.
+            case (true, .finished(.length)?):
+                return Outcome(end: .interrupted("model_length"), author: model.author)
+            case (true, .finished(.refusal)?):
+                return Outcome(end: .interrupted("model_declined"), author: model.author)
             case (true, .finished?): return Outcome(end: .finished, author: model.author)
             case (true, .failed(let failure)?):
                 return Outcome(end: .interrupted("model_\(failure.kind.rawValue)"), author: model.author)
