@@ -12,7 +12,8 @@ enum RESPError: Error, Equatable {
 }
 
 /// Takes values out of bytes that come in any pieces. Pure: it is given all bytes that have not been taken yet, and looks at
-/// them again when more have come; a value is at most `valueBytes` long, so this costs little.
+/// them again when more have come. That costs little because no answer is long that we ask for: the longest is a part of a topic
+/// (`RedisEventLog.entriesAtOnce`).
 struct RESPParser {
     /// A simple string, an error or a number.
     static let lineBytes = 64 * 1024
