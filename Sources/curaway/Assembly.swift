@@ -127,6 +127,7 @@ struct Assembly: Sendable {
         var intake = Intake.Settings()
         intake.messageLimit = settings.messageCharacters
         intake.waitingLimit = settings.waitingMessages
+        intake.caseLimit = settings.casesPerPatient
         intake.contact = settings.contact
         self.intake = Intake(
             store: store, publisher: publisher, orchestrator: orchestrator, flags: store, settings: intake)
