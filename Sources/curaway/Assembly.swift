@@ -49,6 +49,12 @@ struct Assembly: Sendable {
         }
     }
 
+    /// The newest step that the store has taken, `nil` when there is nothing of Curaway's. Makes nothing and changes nothing.
+    static func schema(_ settings: Settings) async throws -> Int? {
+        if case .sqlite(let path) = settings.store, !FileManager.default.fileExists(atPath: path) { return nil }
+        return try await SQLStore(try settings.store.open(readOnly: true)).schema()
+    }
+
     /// For commands that are about a server's data: a mistyped folder must not become a new, empty one.
     static func openExistingStore(_ settings: Settings) async throws -> SQLStore {
         switch settings.store {
@@ -61,7 +67,7 @@ struct Assembly: Sendable {
             }
         #if Postgres
             case .postgres:
-                guard try await SQLStore(try settings.store.open()).schema() != nil else {
+                guard try await schema(settings) != nil else {
                     throw SettingError(
                         name: "postgres.url", value: "",
                         why:
