@@ -110,6 +110,17 @@ extension SQLSession {
             ])
     }
 
+    /// Lets nobody else open a case of the patient for the rest of the transaction. Locks the row of the topic, which is made if
+    /// it is not there: the first fact of a new case waits for it anyway.
+    func lockCases(of patient: PersonID) throws {
+        try run(
+            """
+            INSERT INTO topics (name, last_fact) VALUES ($1, 0)
+            ON CONFLICT (name) DO UPDATE SET last_fact = topics.last_fact
+            """,
+            [.text(Topic.patient(patient).name)])
+    }
+
     /// Locks a case for the rest of the transaction. False when there is none.
     func lock(_ caseID: CaseID) throws -> Bool {
         try row("SELECT id FROM cases WHERE id = $1\(dialect.forUpdate)", [SQLValue(caseID)]) != nil

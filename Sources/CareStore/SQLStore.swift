@@ -23,16 +23,24 @@ package struct SQLStore: CaseStore {
 
     // MARK: Cases
 
-    package func open(_ draft: CaseDraft) async throws -> Opened {
+    package func open(_ draft: CaseDraft, atMost limit: Int) async throws -> Opened? {
         try await database.write { session in
-            if let key = draft.clientCaseID,
-                let row = try session.row(
+            func opened() throws -> CareCase? {
+                guard let key = draft.clientCaseID else { return nil }
+                return try session.row(
                     "SELECT * FROM cases WHERE patient_id = $1 AND client_case_id = $2",
-                    [SQLValue(draft.patient), .text(key)])
-            {
-                return .existing(try CareCase(row))
+                    [SQLValue(draft.patient), .text(key)]
+                ).map(CareCase.init)
             }
-            let opened = CareCase(
+            // Before the lock, because it is a write, and a store that takes none can still say what is there.
+            if let known = try opened() { return .existing(known) }
+            try session.lockCases(of: draft.patient)
+            if let known = try opened() { return .existing(known) }
+            let open = try session.row(
+                "SELECT COUNT(*) AS n FROM cases WHERE patient_id = $1 AND status <> $2",
+                [SQLValue(draft.patient), SQLValue(CareCase.Status.closed)])
+            guard try open?.int("n") ?? 0 < limit else { return nil }
+            let careCase = CareCase(
                 id: draft.id, patientID: draft.patient, title: draft.title, language: draft.language,
                 createdAt: draft.at, updatedAt: draft.at)
             try session.run(
@@ -43,16 +51,16 @@ package struct SQLStore: CaseStore {
                 VALUES ($1, $2, $3, $4, $5, $6, 1, $7, 0, NULL, 0, 0, 1, 1, NULL, $8, $8)
                 """,
                 [
-                    SQLValue(opened.id), SQLValue(draft.patient), SQLValue(draft.clientCaseID), .text(opened.title),
-                    SQLValue(opened.status), SQLValue(opened.language), SQLValue(opened.handling.state),
+                    SQLValue(careCase.id), SQLValue(draft.patient), SQLValue(draft.clientCaseID), .text(careCase.title),
+                    SQLValue(careCase.status), SQLValue(careCase.language), SQLValue(careCase.handling.state),
                     SQLValue(draft.at),
                 ])
             try session.add(
                 Message(
-                    id: .new(), caseID: opened.id, sequence: try session.nextSequence(of: opened.id), role: .assistant,
-                    sender: .ai, body: draft.greeting, answeredBy: .guide, createdAt: draft.at),
+                    id: .new(), caseID: careCase.id, sequence: try session.nextSequence(of: careCase.id),
+                    role: .assistant, sender: .ai, body: draft.greeting, answeredBy: .guide, createdAt: draft.at),
                 of: draft.patient)
-            return .opened(try session.changed(opened.id, at: draft.at))
+            return .opened(try session.changed(careCase.id, at: draft.at))
         }
     }
 

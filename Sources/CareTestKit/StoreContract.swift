@@ -10,6 +10,7 @@ package struct StoreContract: Sendable {
     package static let all = cases + documents
     private static let cases: [(name: String, check: Check)] = [
         ("opening a case twice with one key gives one case", opensOnce),
+        ("so many cases of a patient are open and no more, and the key of one still finds it", opensUpToTheBound),
         ("a message is stored once, and its key belongs to its words", receivesOnce),
         ("sequences grow and facts are dense", facts),
         ("facts that are settled stay for a while, for who cannot read the log", settledFacts),
@@ -41,6 +42,31 @@ package struct StoreContract: Sendable {
 
     static func expect(_ holds: Bool, _ sentence: @autoclosure () -> String) throws {
         try EventLogContract.expect(holds, sentence())
+    }
+
+    @Sendable static func opensUpToTheBound(_ store: Store) async throws {
+        func draft(_ patient: Person, _ key: String?) -> CaseDraft {
+            CaseDraft(
+                patient: patient.id, clientCaseID: key, title: "Knee", language: .english, greeting: "Hello", at: now)
+        }
+        for number in 1...3 {
+            let opened = try await store.open(draft(Cast.amina, "key-\(number)"), atMost: 3)
+            guard case .opened? = opened else { throw EventLogContract.Broken(description: "no case \(number)") }
+        }
+        for key in ["key-4", nil] {
+            try expect(try await store.open(draft(Cast.amina, key), atMost: 3) == nil, "a fourth was opened")
+        }
+        let again = try await store.open(draft(Cast.amina, "key-3"), atMost: 3)
+        guard case .existing? = again else {
+            throw EventLogContract.Broken(description: "who lost the answer is refused the case they have")
+        }
+        guard case .opened? = try await store.open(draft(Cast.tom, nil), atMost: 3) else {
+            throw EventLogContract.Broken(description: "one patient's cases are counted as another's")
+        }
+        let kept = try await store.cases(of: Cast.amina.id, limit: 10)
+        try expect(kept.count == 3, "\(kept.count) cases")
+        let facts = try await store.pendingFacts(of: topic, limit: 100)
+        try expect(facts.map(\.number) == Array(1...6), "\(facts.map(\.number))")
     }
 
     static func open(_ store: Store, key: String? = nil) async throws -> CareCase {

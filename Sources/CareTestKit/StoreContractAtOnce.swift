@@ -8,6 +8,7 @@ extension StoreContract {
     package typealias CheckAtOnce = @Sendable (Store, Store) async throws -> Void
     package static let atOnce: [(name: String, check: CheckAtOnce)] = [
         ("a case opened by one key everywhere is one case", opensOneCase),
+        ("cases opened everywhere are no more than may be", opensNoMore),
         ("a message sent everywhere is stored once", storesOneMessage),
         ("the order of facts is the order of commits: a reader never sees a hole", factsInCommitOrder),
         ("a queued reply is started by one node", startsOnce),
@@ -66,6 +67,18 @@ extension StoreContract {
         }
         let facts = try await one.pendingFacts(of: topic, limit: 100)
         try expect(facts.map(\.number) == Array(1...(rounds * 2)), "\(facts.map(\.number))")
+    }
+
+    @Sendable static func opensNoMore(_ one: Store, _ two: Store) async throws {
+        for limit in 1...rounds {
+            let opened = try await everywhere(one, two) { store, _ in
+                try await store.open(
+                    CaseDraft(
+                        patient: Cast.amina.id, title: "Knee", language: .english, greeting: "Hello", at: now),
+                    atMost: limit)
+            }
+            try expect(opened.compactMap(\.self).count == 1, "\(opened.compactMap(\.self).count) opened, one was left")
+        }
     }
 
     @Sendable static func storesOneMessage(_ one: Store, _ two: Store) async throws {

@@ -12,7 +12,7 @@ package struct CareContext: RequestContext {
     var visited: CareCase?
     /// The patient of the path, set by `Gate` likewise.
     var visitedPatient: PersonID?
-    /// Where staff was let in to a case: what a verb that changes it shall add to the audit trail in its transaction.
+    /// Where staff was let in: what a verb that changes something shall add to the audit trail in its transaction.
     var change: AuditEntry?
 
     /// The connection the request came on.
@@ -62,14 +62,16 @@ package struct Caller: Sendable, Hashable {
     /// The sign-in the token belongs to, for the audit trail.
     package var session: SessionID?
     /// Somebody of the operator's staff who acts as this person, as the token says.
-    package var impersonator: String?
+    package var impersonator: PersonID?
 
-    package init(person: Person, expiresAt: Moment, session: SessionID? = nil, impersonator: String? = nil) {
+    package init(person: Person, expiresAt: Moment, session: SessionID? = nil, impersonator: PersonID? = nil) {
         self.person = person
         self.expiresAt = expiresAt
         self.session = session
         self.impersonator = impersonator
     }
 
+    /// Who of the operator's staff is asking, whatever they act as; nil: nobody of them.
+    var staff: PersonID? { impersonator ?? (person.role == .coordinator ? person.id : nil) }
     var audience: Audience { person.role == .coordinator ? .staff : .everyone }
 }

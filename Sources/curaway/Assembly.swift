@@ -38,7 +38,7 @@ struct Assembly: Sendable {
         _ settings: Settings, logger: Logger, model: (any LanguageModel)? = nil, reader: (any DocumentReader)? = nil
     ) async throws -> Assembly {
         let store = try await openStore(settings) { logger.error("\($0)") }
-        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .models())
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: upstream(settings))
         do {
             return try await Assembly(
                 settings, store: store, client: client, logger: logger, model: model, reader: reader)
@@ -47,6 +47,19 @@ struct Assembly: Sendable {
             try await client.shutdown()
             throw error
         }
+    }
+
+    /// As many connections to the model as answers may be written and documents read at once. With fewer, the one too many
+    /// would wait for as long as a connect may take and then be taken for unreachable: its patient would get the guide from a
+    /// model that is well.
+    static func upstream(_ settings: Settings) -> HTTPClient.Configuration {
+        .models(connections: settings.repliesAtOnce + settings.documentsAtOnce)
+    }
+
+    /// The newest step that the store has taken, `nil` when there is nothing of Curaway's. Makes nothing and changes nothing.
+    static func schema(_ settings: Settings) async throws -> Int? {
+        if case .sqlite(let path) = settings.store, !FileManager.default.fileExists(atPath: path) { return nil }
+        return try await SQLStore(try settings.store.open(readOnly: true)).schema()
     }
 
     /// For commands that are about a server's data: a mistyped folder must not become a new, empty one.
@@ -61,7 +74,7 @@ struct Assembly: Sendable {
             }
         #if Postgres
             case .postgres:
-                guard try await SQLStore(try settings.store.open()).schema() != nil else {
+                guard try await schema(settings) != nil else {
                     throw SettingError(
                         name: "postgres.url", value: "",
                         why:
@@ -127,6 +140,7 @@ struct Assembly: Sendable {
         var intake = Intake.Settings()
         intake.messageLimit = settings.messageCharacters
         intake.waitingLimit = settings.waitingMessages
+        intake.caseLimit = settings.casesPerPatient
         intake.contact = settings.contact
         self.intake = Intake(
             store: store, publisher: publisher, orchestrator: orchestrator, flags: store, settings: intake)

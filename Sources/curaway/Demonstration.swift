@@ -12,7 +12,7 @@ struct Demonstration {
         guard let amina = try people().first else { return }
         let opened = try await assembly.intake.open(
             for: amina, title: "Knee replacement", language: .english, clientCaseID: "demonstration-knee")
-        guard case .opened(let careCase) = opened else { return }
+        guard case .opened(let careCase)? = opened else { return }
         try await tell(
             [
                 "Hello. My doctor here says I need a new right knee. I am 58 years old.",

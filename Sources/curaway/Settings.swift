@@ -73,6 +73,7 @@ struct Settings: Sendable {
     var messagesPerMinute: Int
     var messageCharacters: Int
     var waitingMessages: Int
+    var casesPerPatient: Int
     var repliesAtOnce: Int
     var lease: Duration
     var checkpoint: Duration
@@ -205,6 +206,7 @@ struct Settings: Sendable {
         messagesPerMinute = try await source.number("messages.perMinute", default: 30, 1...1_000_000)
         messageCharacters = try await source.number("message.characters", default: 8_000, 1...15_000)
         waitingMessages = try await source.number("messages.waiting", default: 8, 1...100)
+        casesPerPatient = try await source.number("cases.perPatient", default: 50, 1...100_000)
         repliesAtOnce = try await source.number("replies.atOnce", default: 256, 1...10_000)
         lease = .milliseconds(try await source.number("lease.ms", default: 5_000, 500...60_000))
         checkpoint = .milliseconds(try await source.number("checkpoint.ms", default: 1_000, 50...10_000))

@@ -168,6 +168,61 @@ struct `With Clerk` {
         }
     }
 
+    /// They read the record as its patient does, and for long no row said so: only a coordinator's access left one.
+    @Test func `staff who act as a patient leave a row in their own name for whatever they ask`() async throws {
+        try await withClerk { server, clerk in
+            let amina = server.seat(with: try clerk.token("amina"))
+            let id = try await amina.open()
+            let document = try await amina.give("Haemoglobin 13.2 g/dL", in: id)
+            _ = try await amina.isRead(document)
+            #expect(try await amina.get("/api/v1/cases/\(id)").status == 200)
+            let toms = try await server.seat(with: try clerk.token("tom")).open()
+            let store = server.assembly.store
+            #expect(try await store.auditRows(AuditQuery()).isEmpty, "patients themselves leave none")
+
+            let act: JSONValue = .object(["sub": .string("user_staff")])
+            let actor = server.seat(with: try clerk.token("amina", ["act": act, "sid": .string("sess_9")]))
+            let asked: [(method: HTTPRequest.Method, path: String, verb: String, outcome: String, caseID: String?)] = [
+                (.get, "/api/v1/me", "read_self", "allowed", nil),
+                (.get, "/api/v1/cases", "list_own_cases", "allowed", nil),
+                (.get, "/api/v1/cases/\(id)", "read_case", "allowed", id),
+                (.head, "/api/v1/cases/\(id)", "read_case", "allowed", id),
+                (.get, "/api/v1/cases/\(id)/messages", "read_messages", "allowed", id),
+                (.get, "/api/v1/cases/\(id)/events", "follow_case", "allowed", id),
+                (.get, "\(amina.papers)/\(document)/text", "read_documents", "allowed", nil),
+                (.get, "\(amina.papers)/stream", "follow_documents", "allowed", nil),
+                (.get, "/api/v1/cases/\(toms)", "read_case", "not_found", toms),
+                (.post, "/api/v1/cases/\(id)/chat", "ask", "refused", id),
+                (.post, "/api/v1/cases", "open_case", "refused", nil),
+                (.post, "/api/v1/stream-tickets", "take_ticket", "refused", nil),
+                (.delete, "\(amina.papers)/\(document)", "delete_document", "refused", nil),
+            ]
+            let statuses = ["allowed": 200, "not_found": 404, "refused": 403]
+            for wish in asked {
+                let came = try await answer(actor, wish.method, wish.path, wish.method == .post ? "{}" : nil)
+                #expect(came.status == statuses[wish.outcome], "\(wish.method) \(wish.path)")
+                if wish.outcome == "refused" { #expect(came.code == "read_only_session", "\(wish.path)") }
+            }
+            let rows = try await store.auditRows(AuditQuery())
+            #expect(rows.map(\.verb) == asked.map { $0.verb })
+            #expect(rows.map(\.outcome) == asked.map { $0.outcome })
+            #expect(rows.map(\.caseID) == asked.map { $0.caseID })
+            for row in rows {
+                #expect(row.person == "user_staff", "who looked, not whom they looked as")
+                #expect(row.patientID == "amina")
+                #expect(row.session == "sess_9")
+            }
+            #expect(try await store.verify().fault == nil)
+
+            let file = try SQLiteDatabase(path: server.assembly.settings.databasePath)
+            _ = try await file.write { try $0.run("ALTER TABLE audit RENAME TO away", []) }
+            for path in ["/api/v1/cases", "/api/v1/cases/\(id)", amina.papers] {
+                #expect(try await actor.get(path).body["code"].text == "store_unavailable", "\(path)")
+                #expect(try await amina.get(path).status == 200, "\(path)")
+            }
+        }
+    }
+
     @Test func `nobody signs in without Clerk, and the page may talk to exactly that host`() async throws {
         try await withClerk { server, clerk in
             let seat = server.seat(with: nil)

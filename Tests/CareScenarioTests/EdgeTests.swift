@@ -134,6 +134,27 @@ struct `The edge` {
         }
     }
 
+    /// Each try asks the model anew, and was counted by nobody: one click a second was sixty requests a minute.
+    @Test func `takes another try at an answer for a message of the minute`() async throws {
+        let model = ScriptedModel([.say("Half"), .fail(ModelFailure(.truncated))])
+        try await withServer(["messages.perMinute": "3"], model: model) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let id = try await amina.open()
+            let reply = try await amina.ask("m", key: "k", in: id).body["reply"]["id"].text
+            let retry = "/api/v1/cases/\(id)/replies/\(reply)/retry"
+            #expect(try await amina.send("POST", retry).status == 202)
+            #expect(try await amina.send("POST", retry).status != 429, "the third, whether the second has ended or not")
+            let fourth = try await amina.send("POST", retry)
+            #expect(fourth.status == 429)
+            #expect(fourth.body["code"].text == "too_many_messages")
+            #expect(fourth.headers.first(name: "Retry-After") != nil)
+            #expect(try await amina.ask("m", key: "other", in: id).status == 429, "one measure for both")
+            let tom = try await server.seat(of: Cast.tom)
+            let toms = try await tom.open()
+            #expect(try await tom.ask("m", key: "k", in: toms).status == 200)
+        }
+    }
+
     @Test func `lets a cookie read from anywhere and write only from our own pages`() async throws {
         try await withServer { server in
             var amina = try await server.seat(of: Cast.amina)

@@ -1,5 +1,6 @@
 import CareDesk
 import CareDomain
+import CareStore
 import CareTestKit
 import Foundation
 import Testing
@@ -126,8 +127,32 @@ struct `At its limit` {
         }
     }
 
+    /// Was without one: a patient could open cases for as long as the disk had room.
+    @Test func `a patient opens 50 cases, and another one when one is closed`() async throws {
+        try await served { server, amina, wire in
+            for number in 2...50 {
+                let opening = #"{"client_case_id":"key-\(number)"}"#
+                #expect(try await amina.send("POST", "/api/v1/cases", opening).status == 201, "\(number)")
+            }
+            let refused = try await amina.send("POST", "/api/v1/cases", "{}")
+            #expect(refused.status == 409)
+            #expect(refused.body["code"].text == "too_many_cases")
+            let again = try await amina.send("POST", "/api/v1/cases", #"{"client_case_id":"key-50"}"#)
+            #expect(again.status == 200, "who lost the answer finds the case")
+            let tom = try await server.seat(of: Cast.tom)
+            #expect(try await tom.send("POST", "/api/v1/cases", "{}").status == 201)
+
+            let file = try SQLiteDatabase(path: server.assembly.settings.databasePath)
+            _ = try await file.write {
+                try $0.run("UPDATE cases SET status = 'closed' WHERE id = $1", [.text(wire.caseID)])
+            }
+            #expect(try await amina.send("POST", "/api/v1/cases", "{}").status == 201)
+            #expect(try await amina.send("POST", "/api/v1/cases", "{}").status == 409)
+        }
+    }
+
     @Test func `a list of cases holds 200, the last changed`() async throws {
-        try await served { server, amina, _ in
+        try await served(["cases.perPatient": "201"]) { server, amina, _ in
             for number in 2...201 {
                 _ = try await server.assembly.intake.open(
                     for: Cast.amina, title: "Case \(number)", language: .english, clientCaseID: nil)

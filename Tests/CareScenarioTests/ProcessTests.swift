@@ -1,3 +1,4 @@
+import CareStore
 import Foundation
 import Subprocess
 import Testing
@@ -202,6 +203,9 @@ struct `The program` {
                 #expect(refused.status == .exited(78), "\(arguments)")
                 #expect(refused.complaint.hasPrefix("curaway: The setting "), "\(refused.complaint)")
             }
+            let early = try await program.run("check")
+            #expect(early.status == .exited(1))
+            #expect(early.text.contains("FAIL  store  SQLite at \(program.database.path): there is nothing of"))
             #expect(!FileManager.default.fileExists(atPath: program.data.path), "a command that failed made a database")
             #expect(try await program.run("migrate").status == .exited(0))
             let token = try await program.run("token", "--patient", "amina")
@@ -218,6 +222,37 @@ struct `The program` {
             let nobody = try await program.run(["check"], ["CURAWAY_CLAMD_ADDRESS": "/nonexistent.sock"])
             #expect(nobody.status == .exited(1))
             #expect(nobody.text.contains("FAIL  scan   clamd at /nonexistent.sock: no answer"))
+        }
+    }
+
+    /// It opened the store like a start, so that who wanted to know what an upgrade would find had already upgraded.
+    @Test func `checks a database without bringing it up to date`() async throws {
+        try await withProgram { program in
+            #expect(try await program.run("migrate").status == .exited(0))
+            let newest = SQLStore.newestSchema
+            func steps() async throws -> Int? {
+                try await SQLStore(try SQLiteDatabase(path: program.database.path, readOnly: true)).schema()
+            }
+            // As the version before left it, as far as anybody can tell by looking.
+            let file = try SQLiteDatabase(path: program.database.path)
+            _ = try await file.write {
+                try $0.run("DELETE FROM schema_steps WHERE number = $1", [.integer(Int64(newest))])
+            }
+            let old = try await program.run("check")
+            #expect(old.status == .exited(1))
+            #expect(old.text.contains(": its schema is at step \(newest - 1) and"), "\(old.text)")
+            #expect(try await steps() == newest - 1)
+
+            // A newer one, which this version could not work with.
+            _ = try await file.write {
+                try $0.run(
+                    "INSERT INTO schema_steps (number, floor) VALUES ($1, $1), ($2, $2)",
+                    [.integer(Int64(newest)), .integer(Int64(newest) + 1)])
+            }
+            let new = try await program.run("check")
+            #expect(new.status == .exited(1))
+            #expect(new.text.contains("was changed by a newer version"), "\(new.text)")
+            #expect(try await steps() == newest + 1)
         }
     }
 }

@@ -1,3 +1,4 @@
+import AsyncHTTPClient
 import CareDesk
 import CareDomain
 import CareLog
@@ -42,6 +43,19 @@ struct `The settings` {
         #expect(try await read([:], environment).port == 2222)
         #expect(try await read([:], ["CURAWAY_SETTINGS": file.path]).port == 1111)
         #expect(try await read().port == 8080)
+    }
+
+    /// It was 64 whatever the settings said: the 65th answer that was written at once came from the guide.
+    @Test(
+        arguments: [
+            ([:], 256 + 1), (["replies.atOnce": "1000", "documents.atOnce": "8"], 1_000 + 8),
+            (["replies.atOnce": "1"], 1 + 1),
+        ] as [([String: String], Int)])
+    func `give each answer and each document that is read a connection to the model`(
+        _ options: [String: String], _ connections: Int
+    ) async throws {
+        let configuration = Assembly.upstream(try await read(options))
+        #expect(configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit == connections)
     }
 
     @Test(arguments: [

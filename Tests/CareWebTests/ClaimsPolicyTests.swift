@@ -135,7 +135,8 @@ struct `The policy for claims` {
 
     @Test func `keeps who acts for somebody`() throws {
         let act = #"{"iss":"https://dashboard.clerk.com","sid":"sess_2","sub":"user_staff"}"#
-        #expect(try admit(json(2, ["act": act])).actor == "user_staff")
+        #expect(try admit(json(2, ["act": act])).actor?.rawValue == "user_staff")
+        #expect(refusal(json(2, ["act": #"{"sub":"a name"}"#])) == .claims, "nobody the audit trail could not name")
     }
 }
 

@@ -66,7 +66,8 @@ export class Server {
         if (!settings) args.push("--demo");
         server.#child = spawn(binary, args.map(String), {
             cwd: server.#data,
-            env: { ...Object.fromEntries(inherited), CURAWAY_GUIDE_PACE_MS: String(pace), ...settings?.(server.origin) },
+            // Each test opens its own cases, and three engines run them all as the same two patients.
+            env: { ...Object.fromEntries(inherited), CURAWAY_CASES_PER_PATIENT: "10000", CURAWAY_GUIDE_PACE_MS: String(pace), ...settings?.(server.origin) },
             stdio: ["ignore", "pipe", "pipe"],
         });
         let failure;

@@ -165,7 +165,7 @@ def the_server_says_goodbye(amina, case):
 def test_each_no_is_a_problem_that_the_document_names(contract):
     with Server(
         GUIDE_PACE_MS=200, MESSAGES_WAITING=2, STREAMS_PER_PERSON=1, MESSAGES_PER_MINUTE=12,
-        STREAM_AUTHORISED_SECONDS=2,
+        STREAM_AUTHORISED_SECONDS=2, CASES_PER_PATIENT=2,
     ) as server:
         stranger, amina, tom, priya = (Seat(server, contract, person) for person in (None, "amina", "tom", "priya"))
         asked = amina.post("/api/v1/cases", {}).json()["id"]
@@ -180,6 +180,8 @@ def test_each_no_is_a_problem_that_the_document_names(contract):
         json = {"Content-Type": "application/json"}
         assert amina.problem("POST", "/api/v1/cases", data="{", headers=json) == (400, "malformed_json")
         assert amina.problem("POST", "/api/v1/cases", data=" " * 70_000, headers=json) == (413, "body_too_large")
+        # The demonstration's and the one above.
+        assert amina.problem("POST", "/api/v1/cases", json={}) == (409, "too_many_cases")
         assert amina.problem("GET", f"{case}/messages?limit=0") == (400, "invalid_field")
         assert amina.problem("GET", f"{case}/events?cursor=A-1") == (400, "invalid_cursor")
         assert amina.problem("POST", f"{case}/chat", json=message(" ")) == (422, "message_empty")

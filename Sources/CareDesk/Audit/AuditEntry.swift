@@ -13,10 +13,12 @@ package struct AuditEntry: Sendable, Hashable {
         case notFound = "not_found"
     }
     package var at: Moment
+    /// Who of the staff, also where they acted as somebody else.
     package var person: PersonID
     package var session: SessionID?
     package var right: Right
     package var caseID: CaseID?
+    /// Whose it was; where somebody acted as a patient, that one.
     package var patientID: PersonID?
     package var outcome: Outcome
     /// As in the log lines of the request.

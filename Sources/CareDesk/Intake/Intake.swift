@@ -8,6 +8,8 @@ package struct Intake: Sendable {
         package var messageLimit = 8_000
         /// Messages that may wait for one reply; more is `too_many_waiting`.
         package var waitingLimit = 8
+        /// Cases of one patient that are not closed; more is `too_many_cases`.
+        package var caseLimit = 50
         /// Told to a patient who wants a person while coordinators are not in the chat.
         package var contact: String?
         package init() {}
@@ -39,15 +41,17 @@ package struct Intake: Sendable {
         self.settings = settings
     }
 
+    /// `nil` when the patient has as many open cases as `caseLimit` says.
     package func open(
         for patient: Person, title: String?, language: Language?, clientCaseID: String?
-    ) async throws -> Opened {
+    ) async throws -> Opened? {
         let language = language ?? patient.language
         let opened = try await store.open(
             CaseDraft(
                 patient: patient.id, clientCaseID: clientCaseID,
                 title: title?.withoutNUL() ?? Sentences.newCase(in: language),
-                language: language, greeting: Guide().greeting(in: language, name: patient.name), at: time.now()))
+                language: language, greeting: Guide().greeting(in: language, name: patient.name), at: time.now()),
+            atMost: settings.caseLimit)
         await publisher.publish(.patient(patient.id))
         return opened
     }

@@ -14,8 +14,9 @@ package import CareLog
 /// - A verb whose task is cancelled throws `CancellationError` and has written nothing, or returns.
 /// - No verb waits for anything but the database; none is called while a stream or a model is being awaited.
 package protocol CaseStore: Sendable {
-    /// Opens a case with a first message. The same patient and `clientCaseID` again returns the case that is there.
-    func open(_ draft: CaseDraft) async throws -> Opened
+    /// Opens a case with a first message. The same patient and `clientCaseID` again returns the case that is there. `nil` when
+    /// that many cases of the patient are not closed.
+    func open(_ draft: CaseDraft, atMost limit: Int) async throws -> Opened?
     /// Last changed first.
     func cases(of patient: PersonID, limit: Int) async throws -> [CareCase]
     func careCase(_ id: CaseID) async throws -> CareCase?

@@ -25,6 +25,8 @@ package struct Route: Sendable {
         Route(method: method, path: path, right: right, handler: handler)
     }
 
+    var isReading: Bool { method == .get || method == .head }
+
     /// Whatever answers GET answers HEAD (RFC 9110 §9.1): monitors and proxies ask that way, with the same right.
     var head: Route? {
         guard method == .get else { return nil }

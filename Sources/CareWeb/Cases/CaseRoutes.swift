@@ -63,8 +63,14 @@ struct CaseRoutes {
         if let key = body.clientCaseID, CaseID(rawValue: key) == nil {
             throw JSON.invalid(field: "client_case_id", "is not an id")
         }
-        let opened = try await intake.open(
-            for: caller.person, title: title, language: body.language, clientCaseID: body.clientCaseID)
+        guard
+            let opened = try await intake.open(
+                for: caller.person, title: title, language: body.language, clientCaseID: body.clientCaseID)
+        else {
+            throw Problem(
+                .conflict, "too_many_cases",
+                "\(intake.settings.caseLimit) cases are open; another can be opened once one of them is closed.")
+        }
         let location: HTTPFields = [.location: "/api/v1/cases/\(opened.careCase.id)"]
         switch opened {
         case .opened(let value): return try JSON.response(value, status: .created, headers: location)

@@ -125,7 +125,7 @@ package struct ClaimsPolicy: Sendable {
         package var session: String
         package var role: Person.Role
         package var name: String?
-        package var actor: String?
+        package var actor: PersonID?
         package var expires: Moment
     }
 
@@ -138,14 +138,16 @@ package struct ClaimsPolicy: Sendable {
         }
         guard claims.status == nil || claims.status == "active" else { throw .pending }
         guard let id = PersonID(rawValue: claims.subject) else { throw .claims }
+        // The audit trail must be able to hold who it was: somebody without a usable name may not act as anybody.
+        let actor = claims.actor.flatMap { PersonID(rawValue: $0) }
+        guard (claims.actor == nil) == (actor == nil) else { throw .claims }
         // Nothing is guessed: another organization, none, or another role in it, and one is a patient like everybody.
         let isCoordinator =
             organization != nil && claims.organization?.id == organization
             && claims.organization?.role == Self.coordinatorRole
         return Admission(
             id: id, session: claims.session, role: isCoordinator ? .coordinator : .patient,
-            name: claims.name.flatMap(Self.shown),
-            actor: claims.actor, expires: claims.expires)
+            name: claims.name.flatMap(Self.shown), actor: actor, expires: claims.expires)
     }
 
     /// A name as it can be shown on one line, or nothing.

@@ -100,7 +100,8 @@ package final class StreamTickets: Sendable {
         }
         let ticket = KeptTicket(
             digest: Self.digest(of: text), person: caller.person, session: caller.session,
-            impersonator: caller.impersonator, expiresAt: caller.expiresAt, caseID: caseID, until: try until.get())
+            impersonator: caller.impersonator?.rawValue, expiresAt: caller.expiresAt, caseID: caseID,
+            until: try until.get())
         try await shelf?.keep(ticket, at: now)
         return (text, ticket.until)
     }
@@ -111,8 +112,11 @@ package final class StreamTickets: Sendable {
         guard let kept = try await shelf.takeTicket(Self.digest(of: text)), now() < kept.until,
             kept.caseID == nil || kept.caseID == caseID
         else { return nil }
+        let impersonator = kept.impersonator.flatMap { PersonID(rawValue: $0) }
+        // Never the person's own ticket because of a name that cannot be read.
+        guard (kept.impersonator == nil) == (impersonator == nil) else { return nil }
         return Caller(
-            person: kept.person, expiresAt: kept.expiresAt, session: kept.session, impersonator: kept.impersonator)
+            person: kept.person, expiresAt: kept.expiresAt, session: kept.session, impersonator: impersonator)
     }
 
     private static func digest(of text: String) -> String {

@@ -2,7 +2,7 @@ package import CareDomain
 import HTTPTypes
 import Synchronization
 
-/// Messages a minute of one patient, as a token bucket.
+/// Messages and further tries a minute of one patient on this node, as a token bucket.
 package final class MessageRate: Sendable {
     /// Patients remembered; beyond it the fullest buckets are forgotten, which only ever allows more.
     private static let remembered = 10_000
@@ -35,7 +35,8 @@ package final class MessageRate: Sendable {
         }
         if let wait {
             throw Problem(
-                .tooManyRequests, "too_many_messages", "\(perMinute) messages a minute are allowed; wait a moment.",
+                .tooManyRequests, "too_many_messages",
+                "\(perMinute) messages or new tries a minute are allowed; wait a moment.",
                 retryAfter: max(1, Int(wait.rounded(.up))))
         }
     }

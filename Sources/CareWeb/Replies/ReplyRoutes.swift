@@ -72,6 +72,8 @@ struct ReplyRoutes {
 
     func retry(_ request: Request, _ context: CareContext) async throws -> Response {
         let reply = try await ownReply(context)
+        // Each try asks the model again, as a message does.
+        try rate.count(reply.patientID)
         switch try await orchestrator.retry(reply.id) {
         case .queued(let reply):
             return try JSON.response(Stopped(reply: ReplyState(reply: reply, message: nil)), status: .accepted)

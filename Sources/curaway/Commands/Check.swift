@@ -15,7 +15,8 @@ struct Check: AsyncParsableCommand {
         abstract: "Say what is configured and what answers.",
         discussion: """
             Exit code 0 when store, log and model answer, the tools that read documents are there, and clamd, if it is configured, \
-            takes documents as large as we do; 1 otherwise. Asks the model for one short answer.
+            takes documents as large as we do; 1 otherwise. Asks the model for one short answer. Makes no folder and no database, and \
+            leaves the schema as it is: where there is none yet, or an older one, it says so, and curaway migrate helps.
             """,
         subcommands: [CheckRedis.self])
 
@@ -32,10 +33,8 @@ struct Check: AsyncParsableCommand {
             Swift.print("\(works ? "ok  " : "FAIL")  \(what)  \(detail)")
         }
         do {
-            let store = try await Assembly.openStore(settings)
-            let health = await store.health()
-            let why = health == .ok ? "" : ": \(health.rawValue)"
-            say("store", health == .ok, "\(settings.store)\(why)")
+            let why = try await complaint(about: settings)
+            say("store", why == nil, "\(settings.store)\(why.map { ": \($0)" } ?? "")")
         } catch {
             let why = explanation(of: error)?.sentence ?? "\(type(of: error))"
             say("store", false, "\(settings.store): \(why)")
@@ -80,6 +79,20 @@ struct Check: AsyncParsableCommand {
             Swift.print("note  a key for \(name) is set and not used: the model is \(settings.model.rawValue)")
         }
         if !isWell { throw ExitCode(1) }
+    }
+
+    /// What keeps a server from working with its store as it is now; nil: nothing.
+    private func complaint(about settings: Settings) async throws -> String? {
+        guard let step = try await Assembly.schema(settings) else {
+            return "there is nothing of Curaway's yet; curaway migrate makes it, and so does the first start"
+        }
+        guard step >= SQLStore.newestSchema else {
+            return "its schema is at step \(step) and this version works with \(SQLStore.newestSchema); curaway "
+                + "migrate brings it there, and so does the next start"
+        }
+        // There is no step left to take; this refuses a schema that is too new for this version.
+        let health = try await Assembly.openStore(settings).health()
+        return health == .ok ? nil : health.rawValue
     }
 
     /// What clamd is, and whether it takes a document as large as we do.
