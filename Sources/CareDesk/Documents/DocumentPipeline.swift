@@ -168,10 +168,11 @@ package final class DocumentPipeline: Sendable {
         } catch is StoreUnavailable {
             return  // The lease ends, and it is gone on with when the store is back.
         } catch let error as BlobStoreUnavailable {
-            // It is not this document's fault, and would be every other's too.
+            // Not this document's fault. Mostly every other's too; but it may be these bytes alone that cannot be opened, and then
+            // those behind it must not wait for them for ever.
             report("documents cannot be read: \(error.reason)")
             try? await time.sleep(settings.lease / 4)
-            return await giveBack(claim)
+            return await giveBack(claim, afterTurn: true)
         } catch {
             guard !Task.isCancelled, !(error is CancellationError) else { return await giveBack(claim) }
             report("reading a document failed: \(type(of: error))")
@@ -187,9 +188,9 @@ package final class DocumentPipeline: Sendable {
 
     /// Shielded from a cancellation that brought us here: a node that leaves gives back what it holds. When it was the deletion of
     /// the document, a page may have been written after its bytes went.
-    private func giveBack(_ claim: DocumentClaim) async {
+    private func giveBack(_ claim: DocumentClaim, afterTurn: Bool = false) async {
         await Task {
-            try? await store.release(claim, afterTurn: false)
+            try? await store.release(claim, afterTurn: afterTurn)
             await sweep(claim)
         }.value
     }
