@@ -150,13 +150,10 @@ extension SQLStore: DocumentStore {
         try await database.read { session in
             var left = Leftovers()
             for id in ids {
-                let known = try session.row(
-                    "SELECT 'upload' AS stage FROM uploads WHERE id = $1 UNION ALL SELECT stage FROM documents WHERE id = $1",
-                    [SQLValue(id)])
-                switch try known?.text("stage") {
-                case nil: left.unknown.append(id)
-                case "deleted": left.deleted.append(id)
-                default: break
+                if let document = try session.document(id) {
+                    if document.stage == .deleted || document.isInfected { left.condemned.append(id) }
+                } else if try session.row("SELECT id FROM uploads WHERE id = $1", [SQLValue(id)]) == nil {
+                    left.unknown.append(id)
                 }
             }
             return left

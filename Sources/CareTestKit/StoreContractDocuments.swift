@@ -280,9 +280,18 @@ extension StoreContract {
         let ready = try await document(store, in: mine)
         let gone = try await document(store, in: mine, digest: "d2")
         _ = try await store.delete(gone.id, at: now, noting: nil)
+        let ill = try await claim(store)
+        try expect(ill.document.id == ready.id, "the one that is left")
+        _ = try await store.advance(ill, by: .rejected(.infected), at: now)
+        let damaged = try await document(store, in: mine, digest: "d3")
+        _ = try await store.advance(try await claim(store), by: .rejected(.damaged), at: now)
+        let waiting = try await document(store, in: mine, digest: "d4")
         let stranger = DocumentID.new()
-        let left = try await store.leftovers(among: [old.id, young.id, ready.id, gone.id, stranger])
-        try expect(left == Leftovers(deleted: [gone.id], unknown: [stranger]), "what nobody owns: \(left)")
+        let left = try await store.leftovers(
+            among: [old.id, young.id, ready.id, damaged.id, waiting.id, gone.id, stranger])
+        try expect(
+            left == Leftovers(condemned: [ready.id, gone.id], unknown: [stranger]),
+            "infected, deleted, never heard of, and nothing else: \(left)")
         let touched = try await store.cancelUpload(young.id, untouchedSince: young.touchedAt)
         try expect(!touched, "somebody has sent to it since")
         try expect(try await store.cancelUpload(old.id, untouchedSince: nil), "it was there")

@@ -198,6 +198,30 @@ struct `A document that a patient gives` {
         }
     }
 
+    @Test func `is handed back only once it has been checked`() async throws {
+        try await withServer(reader: ScriptedReader(pause: .seconds(30))) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let caseID = try await amina.open()
+            let slow = try await amina.give("SLOW page", in: caseID)
+            let waiting = try await amina.give("Haemoglobin", in: caseID)
+            let early = try await amina.get("\(amina.papers)/\(waiting)/file")
+            #expect(early.status == 409 && early.body["code"].text == "document_not_checked")
+            #expect(try await amina.send("DELETE", "\(amina.papers)/\(slow)").status == 204)
+            _ = try await amina.isRead(waiting)
+            #expect(try await amina.file("\(amina.papers)/\(waiting)/file").text == "Haemoglobin")
+        }
+    }
+
+    @Test func `is not handed back while the scanner is away`() async throws {
+        try await withServer(["clamd.address": "/nonexistent/clamd.sock"]) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let id = try await amina.give("Haemoglobin", in: try await amina.open())
+            #expect(try await amina.isRead(id)["code"].text == "scanner_unavailable")
+            let answer = try await amina.get("\(amina.papers)/\(id)/file")
+            #expect(answer.status == 409 && answer.body["code"].text == "document_not_checked")
+        }
+    }
+
     @Test(arguments: [
         ("ENCRYPTED x", "rejected", "encrypted"), ("DAMAGED x", "rejected", "damaged"),
         (" \u{c} ", "rejected", "nothing_to_read"), ("FAIL x", "failed", "reader_unavailable"),

@@ -12,6 +12,33 @@ import Testing
 /// The pipeline over a real store and real files, where a disk or a scanner does what no server can be told to do.
 @Suite(.timeLimit(.minutes(2)))
 struct `Documents that cannot be read as they are` {
+    /// Was: it was rejected, kept, and handed out to whoever asked.
+    @Test func `an infected one is rejected, and its bytes are gone`() async throws {
+        try await withShelf { shelf in
+            let ill = try await shelf.give("Haemo")
+            try await shelf.read(scanner: Infected()) {
+                let rejected = try await shelf.isOver(ill.id)
+                #expect(rejected.stage == .rejected && rejected.code == "infected" && rejected.isInfected)
+                _ = try await eventually { try await shelf.blobs.documents().isEmpty ? true : nil }
+            }
+        }
+    }
+
+    @Test func `what could not be removed of an infected one goes with the next tidying`() async throws {
+        try await withShelf { shelf in
+            let ill = try await shelf.give("Haemo")
+            let path = try await shelf.blobs.withFile(of: BlobKey(ill.id, .original)) { $0 }
+            // A folder where only files are looked for: it cannot be unlinked.
+            let hook = URL(fileURLWithPath: path).deletingLastPathComponent().path + "/hook"
+            try FileManager.default.createDirectory(atPath: hook, withIntermediateDirectories: false)
+            try await shelf.read(scanner: Infected()) { _ = try await shelf.isOver(ill.id) }
+            #expect(try await shelf.blobs.documents().map(\.id) == [ill.id])
+            try FileManager.default.removeItem(atPath: hook)
+            try await shelf.desk.tidy()
+            #expect(try await shelf.blobs.documents().isEmpty)
+        }
+    }
+
     /// Was: given back as the first in the queue, it was taken again for ever, and nobody behind it was read.
     @Test func `one whose bytes cannot be opened lets the others go first`() async throws {
         try await withShelf { shelf in
@@ -63,6 +90,11 @@ private struct Shelf: Sendable {
             extractor: { _ in Extraction(kind: .other) }, publisher: publisher, settings: settings)
     }
 
+    var desk: DocumentDesk {
+        DocumentDesk(
+            store: store, blobs: blobs, publisher: publisher, pipeline: pipeline(), installation: { "one" })
+    }
+
     var publisher: FactPublisher { FactPublisher(store: store, log: MemoryEventLog()) }
 
     /// Reads until the body has seen what it wants to see.
@@ -81,6 +113,10 @@ private struct Shelf: Sendable {
     func isOver(_ id: DocumentID) async throws -> Document {
         try await eventually { try await store.document(id).flatMap { $0.stage.isOver ? $0 : nil } }
     }
+}
+
+private struct Infected: VirusScanner {
+    func scan(_ path: String) async throws -> ScanVerdict { .infected }
 }
 
 /// A disk of which one file cannot be read.

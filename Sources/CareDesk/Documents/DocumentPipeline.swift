@@ -156,7 +156,10 @@ package final class DocumentPipeline: Sendable {
         let topic = Topic.patient(claim.document.patientID)
         let last: DocumentStep
         do {
-            guard claim.tries <= settings.tries else { throw ReaderTrouble.broken }
+            guard claim.tries <= settings.tries else {
+                // What never got past the scanner has not been checked, and says so.
+                throw scanner != nil && claim.document.stage == .received ? ReaderTrouble.scanner : ReaderTrouble.broken
+            }
             guard let ending = try await read(claim) else { return }
             last = ending
         } catch let refusal as DocumentRefusal {
@@ -179,7 +182,9 @@ package final class DocumentPipeline: Sendable {
             last = .failed(.broken)
         }
         do {
-            if try await store.advance(claim, by: last, at: time.now()) == nil { await sweep(claim) }
+            // The store first, as with a deletion: from then on nobody is given an infected file, whatever becomes of its bytes.
+            let isSaved = try await store.advance(claim, by: last, at: time.now()) != nil
+            if !isSaved || last == .rejected(.infected) { await sweep(claim) }
         } catch {
             // As above: the lease ends.
         }
@@ -257,9 +262,12 @@ package final class DocumentPipeline: Sendable {
         return content.pages.reduce(0) { $0 + $1.text.text.unicodeScalars.count }
     }
 
-    /// A page that was written while its document was deleted: nobody else would look for it before the next tidying.
+    /// An infected file, or a page that was written while its document was deleted: nobody else would look for it before the next
+    /// tidying, with which goes what cannot be removed now.
     private func sweep(_ claim: DocumentClaim) async {
-        guard let now = try? await store.document(claim.document.id), now.stage == .deleted else { return }
+        guard let now = try? await store.document(claim.document.id), now.stage == .deleted || now.isInfected else {
+            return
+        }
         try? await blobs.removeAll(of: claim.document.id)
     }
 }

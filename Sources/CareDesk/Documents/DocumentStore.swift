@@ -49,14 +49,29 @@ package protocol DocumentStore: Sendable {
 }
 
 package struct Leftovers: Sendable, Equatable {
-    /// Documents that have been deleted.
-    package var deleted: [DocumentID] = []
+    /// Documents that have been deleted, and infected ones.
+    package var condemned: [DocumentID] = []
     /// Never heard of: of an upload that was called off, or of another database.
     package var unknown: [DocumentID] = []
-    package init(deleted: [DocumentID] = [], unknown: [DocumentID] = []) {
-        self.deleted = deleted
+    package init(condemned: [DocumentID] = [], unknown: [DocumentID] = []) {
+        self.condemned = condemned
         self.unknown = unknown
     }
+}
+
+extension Document {
+    /// Whether what stands before the reading is over: without a scanner nobody looked, and `isScanned` says so. Until then its
+    /// bytes are given to nobody.
+    package var isChecked: Bool {
+        switch stage {
+        case .received: false
+        case .failed: code != ReaderTrouble.scanner.rawValue
+        case .scanned, .reading, .extracting, .ready, .rejected, .deleted: true
+        }
+    }
+
+    /// Its bytes are removed, and until they are, given to nobody.
+    package var isInfected: Bool { stage == .rejected && code == DocumentRefusal.infected.rawValue }
 }
 
 /// Bytes on their way.

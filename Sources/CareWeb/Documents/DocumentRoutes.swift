@@ -124,6 +124,10 @@ struct DocumentRoutes {
     /// Always as an attachment, always under the type its bytes told: a stranger's file must never run as a page of ours.
     func file(_ request: Request, _ context: CareContext) async throws -> Response {
         let document = try await document(context)
+        guard !document.isInfected else { throw Problem.notFound }
+        guard document.isChecked else {
+            throw Problem(.conflict, "document_not_checked", "The file has not been checked for viruses yet.")
+        }
         return try await blob(
             BlobKey(document.id, .original), document.mediaType, version: document.version, request,
             [.contentDisposition: Self.attachment(document.name)])
