@@ -126,7 +126,7 @@ struct DocumentRoutes {
         let document = try await document(context)
         guard !document.isInfected else { throw Problem.notFound }
         guard document.isChecked else {
-            throw Problem(.conflict, "document_not_checked", "The file has not been checked for viruses yet.")
+            throw Problem(.conflict, "document_not_checked", "The file has not been checked yet.")
         }
         return try await blob(
             BlobKey(document.id, .original), document.mediaType, version: document.version, request,
