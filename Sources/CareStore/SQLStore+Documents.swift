@@ -5,6 +5,11 @@ import CareLog
 /// Documents that wait or are being read, in the words of their index.
 private let isOpen = "stage IN ('received', 'scanned', 'reading', 'extracting')"
 
+/// What `Document` is made of: lists leave out what was found, which is much longer.
+private let columns = """
+    id, patient_id, case_id, sequence, version, name, media_type, bytes, stage, page, pages, code, kind, scanned, created_at
+    """
+
 extension SQLStore: DocumentStore {
     // MARK: Uploads
 
@@ -107,7 +112,7 @@ extension SQLStore: DocumentStore {
         try await database.read { session in
             try session.rows(
                 """
-                SELECT * FROM documents WHERE patient_id = $1 AND stage <> 'deleted'
+                SELECT \(columns) FROM documents WHERE patient_id = $1 AND stage <> 'deleted'
                 ORDER BY created_at DESC, id DESC LIMIT $2
                 """,
                 [SQLValue(patient), SQLValue(limit)]
@@ -118,7 +123,7 @@ extension SQLStore: DocumentStore {
     package func documents(in caseID: CaseID, limit: Int) async throws -> [Document] {
         try await database.read { session in
             try session.rows(
-                "SELECT * FROM documents WHERE case_id = $1 ORDER BY sequence DESC LIMIT $2",
+                "SELECT \(columns) FROM documents WHERE case_id = $1 ORDER BY sequence DESC LIMIT $2",
                 [SQLValue(caseID), SQLValue(limit)]
             ).map(Document.init).reversed()
         }

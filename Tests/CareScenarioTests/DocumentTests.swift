@@ -254,6 +254,21 @@ struct `A document that a patient gives` {
         }
     }
 
+    @Test func `that is old is answered from when it is asked about, and nothing unseen is denied`() async throws {
+        try await withServer { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let caseID = try await amina.open()
+            _ = try await amina.isRead(try await amina.give("Ferritin: 40 ug/L", in: caseID))
+            for number in 1...7 {
+                _ = try await amina.isRead(try await amina.give("Sodium: 13\(number) mmol/L", in: caseID))
+            }
+            let found = try await amina.ask("What is my ferritin?", key: "old", in: caseID)
+            #expect(found.body["reply"]["message"]["body"].text.contains("40"))
+            let missed = try await amina.ask("What is my cholesterol?", key: "none", in: caseID)
+            #expect(missed.body["reply"]["message"]["body"].text.contains("There are 2 more"))
+        }
+    }
+
     @Test func `is another patient's to nobody else`() async throws {
         try await withServer { server in
             let amina = try await server.seat(of: Cast.amina)
