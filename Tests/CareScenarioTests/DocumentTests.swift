@@ -57,6 +57,14 @@ struct `A document that a patient gives` {
             _ = try await amina.isRead(id)
             let detail = try await amina.get("\(amina.papers)/\(id)").body
             #expect(detail["pages"].list.map { $0["text"].text } == ["Haemoglobin: 13.2 g/dL", "Second page"])
+            let short = try await amina.get("\(amina.papers)/\(id)?text=none").body
+            #expect(short["pages"].list.map { $0["text"] } == [.null, .null] && short["pages"].list.count == 2)
+            #expect(short["pages"].list.map { $0["number"].int } == [1, 2])
+            #expect(short["extraction"] == detail["extraction"] && short["document"] == detail["document"])
+            for wish in ["", "all", "None", "none%20"] {
+                let refused = try await amina.get("\(amina.papers)/\(id)?text=\(wish)")
+                #expect(refused.status == 400 && refused.body["code"].text == "invalid_field", "\(wish)")
+            }
             let item = detail["extraction"]["items"].list.first
             #expect(item?["value"].text == "13.2" && item?["unit"].text == "g/dL" && item?["page"].int == 1)
             #expect(item?["passage"].text == "Haemoglobin: 13.2 g/dL")

@@ -138,7 +138,8 @@ struct PaperQuestion: Sendable {
         """
         what whats is are was were my the a an of in on to did do does you your have has read report reports result results \
         document documents paper papers scan scans say says said show shows mean means tell me about please can could it \
-        now today last latest this that there and or for with from level value which how much high low test tests page file letter any i \
+        this that there and or for with from level value which how much high low test tests page file letter any i \
+        now today last latest \
         ما ماذا هل كم هو هي في من عن على علي الي تقرير تقريري نتيجه نتائج يقول تقول قراتم قرات مستوي نسبه قيمه عندي لي هذا هذه \
         التقرير مكتوب وثيقه ملف
         """.split(separator: " ").map(String.init))
