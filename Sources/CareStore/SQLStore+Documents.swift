@@ -155,11 +155,13 @@ extension SQLStore: DocumentStore {
         try await database.read { session in
             var left = Leftovers()
             for id in ids {
-                if let document = try session.document(id) {
-                    if document.stage == .deleted || document.isInfected { left.condemned.append(id) }
-                } else if try session.row("SELECT id FROM uploads WHERE id = $1", [SQLValue(id)]) == nil {
+                // In this order: an upload that is none any more has become a document before.
+                guard try session.row("SELECT id FROM uploads WHERE id = $1", [SQLValue(id)]) == nil else { continue }
+                guard let document = try session.document(id) else {
                     left.unknown.append(id)
+                    continue
                 }
+                if document.stage == .deleted || document.isInfected { left.condemned.append(id) }
             }
             return left
         }
