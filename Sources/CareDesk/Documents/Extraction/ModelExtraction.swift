@@ -104,7 +104,7 @@ package struct ModelExtractor: Sendable {
             kind: said.map(\.kind).first { $0 != .other } ?? rules.kind,
             date: said.compactMap(\.date).first ?? rules.date,
             issuer: said.compactMap(\.issuer).first ?? rules.issuer,
-            items: Array(items.prefix(Extraction.itemLimit)), by: .model)
+            items: Extraction.bounded(items), by: .model)
     }
 
     /// `found` is nil when it refused, failed, ran out of room, said nothing usable or nothing that stands there.
