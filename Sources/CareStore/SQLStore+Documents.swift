@@ -2,6 +2,14 @@ package import CareDesk
 package import CareDomain
 import CareLog
 
+/// Documents that wait or are being read, in the words of their index.
+private let isOpen = "stage IN ('received', 'scanned', 'reading', 'extracting')"
+
+/// What `Document` is made of: lists leave out what was found, which is much longer.
+private let columns = """
+    id, patient_id, case_id, sequence, version, name, media_type, bytes, stage, page, pages, code, kind, scanned, created_at
+    """
+
 extension SQLStore: DocumentStore {
     // MARK: Uploads
 
@@ -73,6 +81,7 @@ extension SQLStore: DocumentStore {
                 "SELECT * FROM documents WHERE case_id = $1 AND digest = $2 AND stage NOT IN ('deleted', 'rejected')",
                 [SQLValue(upload.caseID), .text(digest)])
             if let same { return .known(try Document(same)) }
+            let turns = try session.place(of: upload.patientID)
             let document = Document(
                 id: id, patientID: upload.patientID, caseID: upload.caseID,
                 sequence: try session.nextSequence(of: upload.caseID), name: upload.name, bytes: bytes,
@@ -81,12 +90,12 @@ extension SQLStore: DocumentStore {
                 """
                 INSERT INTO documents (id, patient_id, case_id, sequence, version, name, media_type, bytes, digest, stage,
                   page, pages, scanned, claim, lease_until, tries, turns, created_at)
-                VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, 'received', 0, 0, 0, 0, 0, 0, 0, $9)
+                VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, 'received', 0, 0, 0, 0, 0, 0, $10, $9)
                 """,
                 [
                     SQLValue(id), SQLValue(document.patientID), SQLValue(document.caseID), SQLValue(document.sequence),
                     .text(document.name), .text(document.mediaType), SQLValue(document.bytes), .text(digest),
-                    SQLValue(now),
+                    SQLValue(now), SQLValue(turns),
                 ])
             try session.addFact(.document(document), of: document.patientID, at: now)
             return .received(document)
@@ -103,7 +112,7 @@ extension SQLStore: DocumentStore {
         try await database.read { session in
             try session.rows(
                 """
-                SELECT * FROM documents WHERE patient_id = $1 AND stage <> 'deleted'
+                SELECT \(columns) FROM documents WHERE patient_id = $1 AND stage <> 'deleted'
                 ORDER BY created_at DESC, id DESC LIMIT $2
                 """,
                 [SQLValue(patient), SQLValue(limit)]
@@ -114,7 +123,7 @@ extension SQLStore: DocumentStore {
     package func documents(in caseID: CaseID, limit: Int) async throws -> [Document] {
         try await database.read { session in
             try session.rows(
-                "SELECT * FROM documents WHERE case_id = $1 ORDER BY sequence DESC LIMIT $2",
+                "SELECT \(columns) FROM documents WHERE case_id = $1 ORDER BY sequence DESC LIMIT $2",
                 [SQLValue(caseID), SQLValue(limit)]
             ).map(Document.init).reversed()
         }
@@ -146,14 +155,13 @@ extension SQLStore: DocumentStore {
         try await database.read { session in
             var left = Leftovers()
             for id in ids {
-                let known = try session.row(
-                    "SELECT 'upload' AS stage FROM uploads WHERE id = $1 UNION ALL SELECT stage FROM documents WHERE id = $1",
-                    [SQLValue(id)])
-                switch try known?.text("stage") {
-                case nil: left.unknown.append(id)
-                case "deleted": left.deleted.append(id)
-                default: break
+                // In this order: an upload that is none any more has become a document before.
+                guard try session.row("SELECT id FROM uploads WHERE id = $1", [SQLValue(id)]) == nil else { continue }
+                guard let document = try session.document(id) else {
+                    left.unknown.append(id)
+                    continue
                 }
+                if document.stage == .deleted || document.isInfected { left.condemned.append(id) }
             }
             return left
         }
@@ -163,7 +171,7 @@ extension SQLStore: DocumentStore {
 
     package func claim(lease until: Moment, at now: Moment) async throws -> DocumentClaim? {
         // Looked at first: asked each second, there is mostly nothing, and a look waits for no writer.
-        let open = "stage IN ('received', 'scanned', 'reading', 'extracting') AND lease_until < $1"
+        let open = "\(isOpen) AND lease_until < $1"
         let some = try await database.read { session in
             try session.row("SELECT id FROM documents WHERE \(open) LIMIT 1", [SQLValue(now)])
         }
@@ -194,12 +202,13 @@ extension SQLStore: DocumentStore {
 
     package func release(_ claim: DocumentClaim, afterTurn: Bool) async throws {
         _ = try await database.write { session in
-            try session.run(
+            let turns = try afterTurn ? session.place(of: claim.document.patientID) : nil
+            return try session.run(
                 """
-                UPDATE documents SET lease_until = 0, claim = claim + 1, turns = turns + $3,
+                UPDATE documents SET lease_until = 0, claim = claim + 1, turns = COALESCE($3, turns),
                   tries = CASE WHEN tries > 0 THEN tries - 1 ELSE 0 END WHERE id = $1 AND claim = $2
                 """,
-                [SQLValue(claim.document.id), SQLValue(claim.number), SQLValue(afterTurn ? 1 : 0)])
+                [SQLValue(claim.document.id), SQLValue(claim.number), SQLValue(turns)])
         }
     }
 
@@ -234,8 +243,8 @@ extension SQLStore: DocumentStore {
             document.pages = 0
             try session.forgetPages(of: id)
             try session.run(
-                "UPDATE documents SET claim = claim + 1, tries = 0, turns = 0, lease_until = 0 WHERE id = $1",
-                [SQLValue(id)])
+                "UPDATE documents SET claim = claim + 1, tries = 0, turns = $2, lease_until = 0 WHERE id = $1",
+                [SQLValue(id), SQLValue(try session.place(of: document.patientID))])
             if let entry { try session.add(entry) }
             return .received(try session.save(document, extraction: nil, at: now))
         }
@@ -324,6 +333,18 @@ extension SQLSession {
 
     fileprivate func count(_ what: String, _ values: [SQLValue]) throws -> Int {
         try row("SELECT COUNT(*) AS n FROM \(what)", values)?.int("n") ?? 0
+    }
+
+    /// What `turns` a document of this patient gets that comes, comes again or has had a turn: start-time fair queueing. Behind
+    /// all that the patient has waiting, so that two hundred of one patient take one place among the others' at a time;
+    /// and not before what is next for everybody, so that nobody who was away has saved up turns. Two that come in the
+    /// same moment may get the same number: then the older goes first, and nobody is hurt.
+    fileprivate func place(of patient: PersonID) throws -> Int {
+        let next = try row("SELECT MIN(turns) AS n FROM documents WHERE \(isOpen)", [])?.optionalInt("n") ?? 0
+        let last = try row(
+            "SELECT MAX(turns) AS n FROM documents WHERE patient_id = $1 AND \(isOpen)", [SQLValue(patient)]
+        )?.optionalInt("n")
+        return max(next, last.map { $0 + 1 } ?? 0)
     }
 
     /// Writes what has changed under a new version, with its fact.

@@ -8,6 +8,7 @@ extension StoreContract {
         ("an upload is the patient's own, counted, and over once it is a document", uploads),
         ("the same bytes in one case are one document, until it is deleted", sameBytes),
         ("one holder at a time, and a late one changes nothing", claims),
+        ("many documents of one patient stand behind the first of another, and one tried again behind both", turns),
         ("each step is a fact with a higher version, and the pages stay", steps),
         ("what failed can be tried again from the beginning, and nothing else", retriedDocuments),
         ("a deleted document keeps its place and nothing else, and is found by no search", deletes),
@@ -145,6 +146,44 @@ extension StoreContract {
         try expect(try await store.claim(lease: later, at: later + .seconds(100)) == nil, "what is over is not claimed")
     }
 
+    /// Tom's, given later than everything of Amina's.
+    private static func toms(_ store: Store, digest: String) async throws -> Document {
+        let later = now + .seconds(60)
+        let his = try await store.open(
+            CaseDraft(patient: Cast.tom.id, title: "Hip", language: .english, greeting: "Hello", at: later)
+        ).careCase
+        let begun = try await upload(store, in: his, of: Cast.tom.id, at: later).0
+        guard case .received(let document) = try await store.receive(begun.id, bytes: 10, digest: digest, at: later)
+        else { throw EventLogContract.Broken(description: "Tom's was not received") }
+        return document
+    }
+
+    private static func turns(_ store: Store) async throws {
+        let mine = try await open(store)
+        var hers: [DocumentID] = []
+        for number in 1...5 { hers.append(try await document(store, in: mine, digest: "a\(number)").id) }
+        let his = try await toms(store, digest: "t1")
+        let first = try await claim(store)
+        try expect(first.document.id == hers[0], "who came first goes first")
+        let second = try await claim(store)
+        try expect(second.document.id == his.id, "another patient's is not behind all five")
+        let third = try await claim(store)
+        try expect(third.document.id == hers[1], "then the patient's next, in their order")
+        // What has had a turn goes on behind the patient's own others, and never before another's first.
+        try await store.release(first, afterTurn: true)
+        _ = try await store.advance(second, by: .rejected(.damaged), at: now)
+        _ = try await store.advance(third, by: .failed(.slow), at: now)
+        guard case .received(let again) = try await store.retry(hers[1], at: now, noting: nil) else {
+            throw EventLogContract.Broken(description: "it was not taken again")
+        }
+        let next = try await toms(store, digest: "t2")
+        var order: [DocumentID] = []
+        for _ in 1...6 { order.append(try await claim(store).document.id) }
+        try expect(
+            order == [hers[2], next.id, hers[3], hers[4], hers[0], again.id],
+            "the rest, another's new one in between, the one that had its turn, the one that is tried again")
+    }
+
     private static func steps(_ store: Store) async throws {
         let mine = try await open(store)
         let received = try await document(store, in: mine)
@@ -241,9 +280,18 @@ extension StoreContract {
         let ready = try await document(store, in: mine)
         let gone = try await document(store, in: mine, digest: "d2")
         _ = try await store.delete(gone.id, at: now, noting: nil)
+        let ill = try await claim(store)
+        try expect(ill.document.id == ready.id, "the one that is left")
+        _ = try await store.advance(ill, by: .rejected(.infected), at: now)
+        let damaged = try await document(store, in: mine, digest: "d3")
+        _ = try await store.advance(try await claim(store), by: .rejected(.damaged), at: now)
+        let waiting = try await document(store, in: mine, digest: "d4")
         let stranger = DocumentID.new()
-        let left = try await store.leftovers(among: [old.id, young.id, ready.id, gone.id, stranger])
-        try expect(left == Leftovers(deleted: [gone.id], unknown: [stranger]), "what nobody owns: \(left)")
+        let left = try await store.leftovers(
+            among: [old.id, young.id, ready.id, damaged.id, waiting.id, gone.id, stranger])
+        try expect(
+            left == Leftovers(condemned: [ready.id, gone.id], unknown: [stranger]),
+            "infected, deleted, never heard of, and nothing else: \(left)")
         let touched = try await store.cancelUpload(young.id, untouchedSince: young.touchedAt)
         try expect(!touched, "somebody has sent to it since")
         try expect(try await store.cancelUpload(old.id, untouchedSince: nil), "it was there")

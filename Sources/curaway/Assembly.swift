@@ -236,12 +236,10 @@ struct Assembly: Sendable {
 
     /// A model is asked when there is one; what it does not find, or says in no usable form, rules find.
     private static func extractor(_ model: any LanguageModel) -> @Sendable ([PageText]) async -> Extraction {
-        { pages in
-            if model.author != .guide, let found = try? await ModelExtractor(model: model).extract(pages) {
-                return found
-            }
-            return Extraction.byRules(pages)
-        }
+        guard model.author != .guide else { return { Extraction.byRules($0) } }
+        let extractor = ModelExtractor(model: model)
+        // It throws only when cancelled, and then nobody takes what is said here.
+        return { pages in (try? await extractor.extract(pages)) ?? Extraction.byRules(pages) }
     }
 
     /// The setting alone decides; a key that happens to be in the environment changes nothing.

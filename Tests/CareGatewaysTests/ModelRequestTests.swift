@@ -97,6 +97,24 @@ struct `A request to a model` {
         }
     }
 
+    @Test(arguments: [(7, 4_096, 4_096), (7, nil, 7), (8_192, 4_096, 8_192)] as [(Int, Int?, Int)])
+    func `has room for the answer that its prompt needs, and never less than the setting`(
+        _ setting: Int, _ needed: Int?, _ sent: Int
+    ) async throws {
+        var prompt = Prompt.greeting
+        prompt.answerTokens = needed
+        let key = try key()
+        let anthropic = try await recorded(
+            { AnthropicModel(.init(baseURL: $0, key: key, model: "m", maxTokens: setting), client: $1) }, prompt)
+        #expect(String(decoding: anthropic.body, as: UTF8.self).contains(#""max_tokens":\#(sent),"#))
+        let openai = try await recorded(
+            { OpenAIModel(.init(baseURL: $0 + "/v1", model: "m", maxTokens: setting), client: $1) }, prompt)
+        #expect(String(decoding: openai.body, as: UTF8.self).contains(#""max_tokens":\#(sent),"#))
+        let open = try await recorded(
+            { OpenAIModel(.init(baseURL: $0 + "/v1", model: "m", maxTokens: nil), client: $1) }, prompt)
+        #expect(!String(decoding: open.body, as: UTF8.self).contains("max_tokens"), "that is the server's to decide")
+    }
+
     @Test func `joins neighbouring turns of one side, leaves out empty ones, and keeps every letter`() async throws {
         let prompt = Prompt(
             system: "",

@@ -57,6 +57,14 @@ struct `A document that a patient gives` {
             _ = try await amina.isRead(id)
             let detail = try await amina.get("\(amina.papers)/\(id)").body
             #expect(detail["pages"].list.map { $0["text"].text } == ["Haemoglobin: 13.2 g/dL", "Second page"])
+            let short = try await amina.get("\(amina.papers)/\(id)?text=none").body
+            #expect(short["pages"].list.map { $0["text"] } == [.null, .null] && short["pages"].list.count == 2)
+            #expect(short["pages"].list.map { $0["number"].int } == [1, 2])
+            #expect(short["extraction"] == detail["extraction"] && short["document"] == detail["document"])
+            for wish in ["", "all", "None", "none%20"] {
+                let refused = try await amina.get("\(amina.papers)/\(id)?text=\(wish)")
+                #expect(refused.status == 400 && refused.body["code"].text == "invalid_field", "\(wish)")
+            }
             let item = detail["extraction"]["items"].list.first
             #expect(item?["value"].text == "13.2" && item?["unit"].text == "g/dL" && item?["page"].int == 1)
             #expect(item?["passage"].text == "Haemoglobin: 13.2 g/dL")
@@ -198,6 +206,30 @@ struct `A document that a patient gives` {
         }
     }
 
+    @Test func `is handed back only once it has been checked`() async throws {
+        try await withServer(reader: ScriptedReader(pause: .seconds(30))) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let caseID = try await amina.open()
+            let slow = try await amina.give("SLOW page", in: caseID)
+            let waiting = try await amina.give("Haemoglobin", in: caseID)
+            let early = try await amina.get("\(amina.papers)/\(waiting)/file")
+            #expect(early.status == 409 && early.body["code"].text == "document_not_checked")
+            #expect(try await amina.send("DELETE", "\(amina.papers)/\(slow)").status == 204)
+            _ = try await amina.isRead(waiting)
+            #expect(try await amina.file("\(amina.papers)/\(waiting)/file").text == "Haemoglobin")
+        }
+    }
+
+    @Test func `is not handed back while the scanner is away`() async throws {
+        try await withServer(["clamd.address": "/nonexistent/clamd.sock"]) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let id = try await amina.give("Haemoglobin", in: try await amina.open())
+            #expect(try await amina.isRead(id)["code"].text == "scanner_unavailable")
+            let answer = try await amina.get("\(amina.papers)/\(id)/file")
+            #expect(answer.status == 409 && answer.body["code"].text == "document_not_checked")
+        }
+    }
+
     @Test(arguments: [
         ("ENCRYPTED x", "rejected", "encrypted"), ("DAMAGED x", "rejected", "damaged"),
         (" \u{c} ", "rejected", "nothing_to_read"), ("FAIL x", "failed", "reader_unavailable"),
@@ -227,6 +259,21 @@ struct `A document that a patient gives` {
             _ = try await amina.isRead(try await amina.give("Haemoglobin: 13.2 g/dL", in: caseID))
             let answer = try await amina.ask("What does my report say?", key: "q", in: caseID)
             #expect(answer.body["reply"]["message"]["body"].text.contains("13.2"))
+        }
+    }
+
+    @Test func `that is old is answered from when it is asked about, and nothing unseen is denied`() async throws {
+        try await withServer { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let caseID = try await amina.open()
+            _ = try await amina.isRead(try await amina.give("Ferritin: 40 ug/L", in: caseID))
+            for number in 1...7 {
+                _ = try await amina.isRead(try await amina.give("Sodium: 13\(number) mmol/L", in: caseID))
+            }
+            let found = try await amina.ask("What is my ferritin?", key: "old", in: caseID)
+            #expect(found.body["reply"]["message"]["body"].text.contains("40"))
+            let missed = try await amina.ask("What is my cholesterol?", key: "none", in: caseID)
+            #expect(missed.body["reply"]["message"]["body"].text.contains("There are 2 more"))
         }
     }
 

@@ -61,6 +61,7 @@ struct `An upload` {
                 return answer.status == 204 ? answer : nil
             }
             #expect(rest.headers.first(name: "Upload-Offset") == "600000")
+            _ = try await amina.isRead(id)
             #expect(try await amina.file("\(amina.papers)/\(id)/file").text == String(repeating: "x", count: 600_000))
         }
     }

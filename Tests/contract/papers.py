@@ -56,6 +56,8 @@ def papers_are_given_read_and_forgotten(amina, case):
     assert ready["media_type"] == "application/pdf" and ready["virus_scanned"]
     items = amina.get(address).json()["extraction"]["items"]
     assert [(item["value"], item["unit"], item["page"]) for item in items] == [("13.2", "g/dL", 1)]
+    assert [page["text"] for page in amina.get(f"{address}?text=none").json()["pages"]] == [None]
+    assert amina.problem("GET", f"{address}?text=all") == (400, "invalid_field")
     assert amina.get(documents).json()["documents"][0]["id"] == ready["id"]
     assert amina.get(f"{documents}/search?q=haemoglobin").json()["results"][0]["document_id"] == ready["id"]
     assert "13.2" in amina.get(f"{address}/text").text
@@ -68,6 +70,7 @@ def papers_are_given_read_and_forgotten(amina, case):
 
     broken = amina.post(documents, files=form(case, "BREAKS-OFF")).headers["Location"]
     assert until_over(amina, broken)["code"] == "scanner_unavailable"
+    assert amina.problem("GET", f"{broken}/file") == (409, "document_not_checked")
     assert amina.post(f"{broken}/retry").json()["stage"] == "received"
     assert amina.request("DELETE", broken).status_code == 204
 

@@ -98,7 +98,7 @@ export class Card {
     async #open() {
         this.#read.replaceChildren(p("opening"));
         try {
-            const said = decode.extraction(await (await this.#ask(""))?.json());
+            const said = decode.extraction(await (await this.#ask("?text=none"))?.json());
             const save = button("original", { class: "plain", onclick: () => this.#save() }, p("original"));
             this.#read.replaceChildren(h("p", { class: "advice" }, p("advice")), ...sections(said), save);
         } catch {

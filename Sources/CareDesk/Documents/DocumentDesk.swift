@@ -142,8 +142,8 @@ package struct DocumentDesk: Sendable {
         }
     }
 
-    /// Forgets uploads that nobody went on with, and bytes that belong to nothing any more: of a deletion or a dedupe that was cut
-    /// short, or of a page that was written while its document was deleted. An upload whose bytes are all there becomes its
+    /// Forgets uploads that nobody went on with, and bytes that belong to nothing any more: of an infected file, of a deletion or a
+    /// dedupe that was cut short, or of a page that was written while its document was deleted. An upload whose bytes are all there becomes its
     /// document: its sender had been told that they are kept.
     package func tidy() async throws {
         let old = time.now() + (.zero - settings.patience)
@@ -164,7 +164,7 @@ package struct DocumentDesk: Sendable {
         let young = time.now() + (.zero - settings.grace)
         for start in stride(from: 0, to: kept.count, by: 200) {
             let left = try await store.leftovers(among: kept[start..<min(start + 200, kept.count)].map(\.id))
-            for id in left.deleted { await remove(id) }
+            for id in left.condemned { await remove(id) }
             for id in left.unknown where isOurs && changed[id].map({ $0 < young }) == true { await remove(id) }
         }
     }

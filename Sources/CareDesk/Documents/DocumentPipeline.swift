@@ -156,7 +156,10 @@ package final class DocumentPipeline: Sendable {
         let topic = Topic.patient(claim.document.patientID)
         let last: DocumentStep
         do {
-            guard claim.tries <= settings.tries else { throw ReaderTrouble.broken }
+            guard claim.tries <= settings.tries else {
+                // What never got past the scanner has not been checked, and says so.
+                throw scanner != nil && claim.document.stage == .received ? ReaderTrouble.scanner : ReaderTrouble.broken
+            }
             guard let ending = try await read(claim) else { return }
             last = ending
         } catch let refusal as DocumentRefusal {
@@ -168,17 +171,20 @@ package final class DocumentPipeline: Sendable {
         } catch is StoreUnavailable {
             return  // The lease ends, and it is gone on with when the store is back.
         } catch let error as BlobStoreUnavailable {
-            // It is not this document's fault, and would be every other's too.
+            // Not this document's fault. Mostly every other's too; but it may be these bytes alone that cannot be opened, and then
+            // those behind it must not wait for them for ever.
             report("documents cannot be read: \(error.reason)")
             try? await time.sleep(settings.lease / 4)
-            return await giveBack(claim)
+            return await giveBack(claim, afterTurn: true)
         } catch {
             guard !Task.isCancelled, !(error is CancellationError) else { return await giveBack(claim) }
             report("reading a document failed: \(type(of: error))")
             last = .failed(.broken)
         }
         do {
-            if try await store.advance(claim, by: last, at: time.now()) == nil { await sweep(claim) }
+            // The store first, as with a deletion: from then on nobody is given an infected file, whatever becomes of its bytes.
+            let isSaved = try await store.advance(claim, by: last, at: time.now()) != nil
+            if !isSaved || last == .rejected(.infected) { await sweep(claim) }
         } catch {
             // As above: the lease ends.
         }
@@ -187,9 +193,9 @@ package final class DocumentPipeline: Sendable {
 
     /// Shielded from a cancellation that brought us here: a node that leaves gives back what it holds. When it was the deletion of
     /// the document, a page may have been written after its bytes went.
-    private func giveBack(_ claim: DocumentClaim) async {
+    private func giveBack(_ claim: DocumentClaim, afterTurn: Bool = false) async {
         await Task {
-            try? await store.release(claim, afterTurn: false)
+            try? await store.release(claim, afterTurn: afterTurn)
             await sweep(claim)
         }.value
     }
@@ -256,9 +262,12 @@ package final class DocumentPipeline: Sendable {
         return content.pages.reduce(0) { $0 + $1.text.text.unicodeScalars.count }
     }
 
-    /// A page that was written while its document was deleted: nobody else would look for it before the next tidying.
+    /// An infected file, or a page that was written while its document was deleted: nobody else would look for it before the next
+    /// tidying, with which goes what cannot be removed now.
     private func sweep(_ claim: DocumentClaim) async {
-        guard let now = try? await store.document(claim.document.id), now.stage == .deleted else { return }
+        guard let now = try? await store.document(claim.document.id), now.stage == .deleted || now.isInfected else {
+            return
+        }
         try? await blobs.removeAll(of: claim.document.id)
     }
 }

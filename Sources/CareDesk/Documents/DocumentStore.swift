@@ -29,18 +29,18 @@ package protocol DocumentStore: Sendable {
     /// Pages that have all of the words, best first. `words` are folded (`SearchWords`).
     func search(_ words: [String], of patient: PersonID, limit: Int) async throws -> [PageHit]
 
-    /// The document that waits, that nobody reads, and that has had the fewest turns, the oldest of these, with a lease on it;
-    /// counts the try.
+    /// A document that waits and that nobody reads, with a lease on it; counts the try. Patients take turns: however many one has
+    /// waiting, another's first stands behind one of them at most. Of one patient's the oldest goes first.
     func claim(lease until: Moment, at now: Moment) async throws -> DocumentClaim?
     /// Prolongs the lease. False when the claim is not the newest any more.
     func renew(_ claim: DocumentClaim, lease until: Moment) async throws -> Bool
     /// One step on, and with it the tries begin anew; nil when the claim is not the newest any more.
     func advance(_ claim: DocumentClaim, by step: DocumentStep, at now: Moment) async throws -> Document?
-    /// Gives it back, for somebody else at once, and takes back the try. After a turn of reading the ones that have had fewer
-    /// go first.
+    /// Gives it back, for somebody else at once, and takes back the try. After a turn it goes on behind the patient's others,
+    /// and so behind what others have waiting.
     func release(_ claim: DocumentClaim, afterTurn: Bool) async throws
 
-    /// `entry`: what staff's trail gets in the same transaction.
+    /// From the beginning, behind the patient's others. `entry`: what staff's trail gets in the same transaction.
     func retry(_ id: DocumentID, at now: Moment, noting entry: AuditEntry?) async throws -> DocumentRetry
     /// Everything it says is forgotten; its place in the timeline stays. `entry` likewise. Nil when there is none; deleting twice is no error.
     func delete(_ id: DocumentID, at now: Moment, noting entry: AuditEntry?) async throws -> Document?
@@ -49,14 +49,29 @@ package protocol DocumentStore: Sendable {
 }
 
 package struct Leftovers: Sendable, Equatable {
-    /// Documents that have been deleted.
-    package var deleted: [DocumentID] = []
+    /// Documents that have been deleted, and infected ones.
+    package var condemned: [DocumentID] = []
     /// Never heard of: of an upload that was called off, or of another database.
     package var unknown: [DocumentID] = []
-    package init(deleted: [DocumentID] = [], unknown: [DocumentID] = []) {
-        self.deleted = deleted
+    package init(condemned: [DocumentID] = [], unknown: [DocumentID] = []) {
+        self.condemned = condemned
         self.unknown = unknown
     }
+}
+
+extension Document {
+    /// Whether what stands before the reading is over: without a scanner nobody looked, and `isScanned` says so. Until then its
+    /// bytes are given to nobody.
+    package var isChecked: Bool {
+        switch stage {
+        case .received: false
+        case .failed: code != ReaderTrouble.scanner.rawValue
+        case .scanned, .reading, .extracting, .ready, .rejected, .deleted: true
+        }
+    }
+
+    /// Its bytes are removed, and until they are, given to nobody.
+    package var isInfected: Bool { stage == .rejected && code == DocumentRefusal.infected.rawValue }
 }
 
 /// Bytes on their way.

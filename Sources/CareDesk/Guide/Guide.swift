@@ -42,7 +42,9 @@ package struct Guide: LanguageModel {
     package func words(for prompt: Prompt) -> String {
         let question = prompt.turns.last { $0.speaker == .patient }?.text ?? ""
         let language = Language.written(question) ?? prompt.language
-        return ReportAnswer.text(to: question, in: language, papers: prompt.papers) ?? Interview(prompt).answer()
+        return ReportAnswer.text(
+            to: question, in: language, papers: prompt.papers, leftOut: prompt.papersLeftOut)
+            ?? Interview(prompt).answer()
     }
 
     /// The first message of a case, before the patient has written.

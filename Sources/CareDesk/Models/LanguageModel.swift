@@ -29,6 +29,11 @@ package struct Prompt: Sendable, Hashable {
     package var material: String?
     /// The same for who needs no model to read them.
     package var papers: [Paper] = []
+    /// Documents of the case that were read and are not among these: nobody may say what does not stand in them.
+    package var papersLeftOut = 0
+    /// Tokens that its answer needs when the model's setting has fewer; nil: the setting's. A setting that leaves it to the server
+    /// is left alone.
+    package var answerTokens: Int?
 
     package struct Turn: Sendable, Hashable {
         package enum Speaker: Sendable, Hashable { case patient, assistant }

@@ -17,7 +17,9 @@ package struct PromptWriter: Sendable {
     package static let papersBudget = 4_000
 
     /// `messages` oldest first; those meant for staff are never told to a model.
-    package func prompt(for careCase: CareCase, messages: [Message], papers: [Paper] = []) -> Prompt {
+    package func prompt(
+        for careCase: CareCase, messages: [Message], papers: [Paper] = [], papersLeftOut: Int = 0
+    ) -> Prompt {
         var turns: [Prompt.Turn] = []
         var left = tokenBudget
         for message in messages.reversed() where message.audience == .everyone && !message.body.isEmpty {
@@ -35,8 +37,10 @@ package struct PromptWriter: Sendable {
             system: system(careCase.language), turns: turns, language: careCase.language,
             userHash: careCase.id.rawValue)
         prompt.papers = papers
+        prompt.papersLeftOut = papersLeftOut
         prompt.material = PapersWriter.text(
-            for: papers, question: turns.last?.text ?? "", budget: min(tokenBudget, Self.papersBudget))
+            for: papers, leftOut: papersLeftOut, question: turns.last?.text ?? "",
+            budget: min(tokenBudget, Self.papersBudget))
         return prompt
     }
 

@@ -323,22 +323,36 @@ package final class ReplyOrchestrator: Sendable {
         let messages = try await store.messages(
             of: careCase.id, before: nil, limit: PromptWriter.historyLimit, audience: .everyone)
         // A retry answers again; what the earlier attempt left is not part of the conversation it answers.
-        return prompts.prompt(
-            for: careCase, messages: messages.filter { $0.replyID != started.reply.id },
-            papers: try await papers(of: careCase.id))
+        let told = messages.filter { $0.replyID != started.reply.id }
+        let question = told.last { $0.sender == .patient }?.body ?? ""
+        let (papers, leftOut) = try await papers(of: careCase, about: question)
+        return prompts.prompt(for: careCase, messages: told, papers: papers, papersLeftOut: leftOut)
     }
 
-    /// The newest documents of the case that have been read, oldest first.
-    private func papers(of caseID: CaseID) async throws -> [Paper] {
-        guard let documents else { return [] }
+    /// The documents of the case that the question may be about, then the newest, oldest first; and how many more were read.
+    private func papers(of careCase: CareCase, about question: String) async throws -> (told: [Paper], leftOut: Int) {
+        guard let documents else { return ([], 0) }
+        let read = try await documents.documents(in: careCase.id, limit: Paper.choiceLimit)
+            .filter { $0.stage == .ready }
+        var found: [DocumentID: Int] = [:]
+        // Up to the limit all are told, whatever they say.
+        if read.count > Paper.limit {
+            for word in PaperQuestion(question).lookups {
+                let hits = try await documents.search([word], of: careCase.patientID, limit: Paper.hitLimit)
+                for id in Set(hits.map(\.documentID)) { found[id, default: 0] += 1 }
+            }
+        }
+        let (chosen, leftOut) = PaperChoice.choose(from: read, found: found)
         var papers: [Paper] = []
-        for document in try await documents.documents(in: caseID, limit: Paper.limit * 4).reversed()
-        where document.stage == .ready && papers.count < Paper.limit {
-            guard let content = try await documents.content(of: document.id) else { continue }
+        for document in chosen {
+            // It may have been deleted meanwhile.
+            guard let content = try await documents.content(of: document.id), content.document.stage == .ready else {
+                continue
+            }
             papers.append(
                 Paper(document: content.document, extraction: content.extraction, pages: content.pages.map(\.text)))
         }
-        return papers.reversed()
+        return (papers, leftOut)
     }
 
     private func end(_ started: StartedReply, _ ending: ReplyEnding) async {

@@ -20,7 +20,7 @@ package struct AnthropicModel: LanguageModel {
         package var model: String
         /// The date that names the version of the API, not of the model.
         package var version: String
-        /// The most tokens one answer may have; the format requires the field.
+        /// The most tokens one answer may have, unless its prompt asks for more; the format requires the field.
         package var maxTokens: Int
         /// How long the upstream may send nothing at all; pings count as something.
         package var idleTimeout: Duration
@@ -64,7 +64,7 @@ package struct AnthropicModel: LanguageModel {
     private func request(_ prompt: Prompt) -> HTTPClientRequest? {
         let body = Body(
             model: settings.model,
-            maxTokens: settings.maxTokens,
+            maxTokens: max(settings.maxTokens, prompt.answerTokens ?? 0),
             system: prompt.system.isEmpty ? nil : prompt.system,
             metadata: Body.Metadata(userID: prompt.userHash),
             messages: ChatTurn.turns(of: prompt))

@@ -12,7 +12,7 @@ package struct OpenAIModel: LanguageModel {
         /// Servers of one's own often want none.
         package var key: UpstreamKey?
         package var model: String
-        /// The most tokens one answer may have; nil leaves it to the server.
+        /// The most tokens one answer may have, unless its prompt asks for more; nil leaves it to the server.
         package var maxTokens: Int?
         package var maxTokensField: MaxTokensField
         /// How long the upstream may send nothing at all; comments count as something.
@@ -55,12 +55,13 @@ package struct OpenAIModel: LanguageModel {
 
     private func request(_ prompt: Prompt) -> HTTPClientRequest? {
         let system = prompt.system.isEmpty ? [] : [ChatTurn(role: "system", content: prompt.system)]
+        let maxTokens = settings.maxTokens.map { max($0, prompt.answerTokens ?? 0) }
         let body = Body(
             model: settings.model,
             // The user's hash is not sent: not every server takes a field for it.
             messages: system + ChatTurn.turns(of: prompt),
-            maxTokens: settings.maxTokensField == .maxTokens ? settings.maxTokens : nil,
-            maxCompletionTokens: settings.maxTokensField == .maxCompletionTokens ? settings.maxTokens : nil)
+            maxTokens: settings.maxTokensField == .maxTokens ? maxTokens : nil,
+            maxCompletionTokens: settings.maxTokensField == .maxCompletionTokens ? maxTokens : nil)
         var request = HTTPClientRequest.streaming(settings.baseURL, "/chat/completions", body)
         if let key = settings.key { request?.headers.add(name: "authorization", value: "Bearer \(key.value)") }
         return request

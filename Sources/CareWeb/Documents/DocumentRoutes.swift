@@ -39,7 +39,8 @@ struct DocumentRoutes {
             var number: Int
             var source: PageText.Source
             var confidence: Int?
-            var text: String
+            /// Null when it was not asked for.
+            var text: String?
             var hasPicture: Bool
             enum CodingKeys: String, CodingKey {
                 case number, source, confidence, text
@@ -93,7 +94,10 @@ struct DocumentRoutes {
                 }))
     }
 
+    /// `text=none`: who only shows what was found need not take the words of two hundred pages with it.
     func detail(_ request: Request, _ context: CareContext) async throws -> Response {
+        let text = request.uri.queryParameters["text"]
+        guard text == nil || text == "none" else { throw JSON.invalid(field: "text", "is none, or is left out") }
         let content = try await content(context)
         return try JSON.response(
             Detail(
@@ -101,7 +105,7 @@ struct DocumentRoutes {
                 pages: content.pages.map {
                     .init(
                         number: $0.text.number, source: $0.text.source, confidence: $0.text.confidence,
-                        text: $0.text.text, hasPicture: $0.hasPicture)
+                        text: text == nil ? $0.text.text : nil, hasPicture: $0.hasPicture)
                 }))
     }
 
@@ -124,6 +128,10 @@ struct DocumentRoutes {
     /// Always as an attachment, always under the type its bytes told: a stranger's file must never run as a page of ours.
     func file(_ request: Request, _ context: CareContext) async throws -> Response {
         let document = try await document(context)
+        guard !document.isInfected else { throw Problem.notFound }
+        guard document.isChecked else {
+            throw Problem(.conflict, "document_not_checked", "The file has not been checked yet.")
+        }
         return try await blob(
             BlobKey(document.id, .original), document.mediaType, version: document.version, request,
             [.contentDisposition: Self.attachment(document.name)])

@@ -61,6 +61,47 @@ struct `Documents, told to an assistant` {
         #expect(Tokens(told).count <= budget)
     }
 
+    /// Was: six of nine were shown, nobody said so, and the assistant denied what stands in the other three.
+    @Test func `documents that are not shown are counted, and nothing is denied of them`() throws {
+        let paper = Samples.paper(Samples.pages(Samples.laboratory))
+        func told(_ papers: [Paper], _ leftOut: Int) throws -> String {
+            try #require(PapersWriter.text(for: papers, leftOut: leftOut, question: "What?", budget: 4_000))
+        }
+        #expect(try !told([paper], 0).contains("not shown here"))
+        let one = try told([paper], 1)
+        #expect(one.contains("1 more document of this case was read and is not shown here"))
+        #expect(one.contains("do not say that something stands in none of them"))
+        #expect(try told([paper], 3).contains("3 more documents of this case were read and are not shown here"))
+        #expect(try told(Array(repeating: paper, count: 9), 2).contains("5 more documents of this case"))
+    }
+
+    @Test func `the documents that a question is about are told before newer ones, oldest first`() {
+        let read = (1...9).map { Samples.paper(Samples.pages("x"), name: "\($0).pdf").document }
+        let newest = PaperChoice.choose(from: read, found: [:])
+        #expect(newest.chosen == Array(read.suffix(6)) && newest.leftOut == 3)
+        let found = [read[0].id: 1, read[2].id: 2, DocumentID.new(): 5]
+        let asked = PaperChoice.choose(from: read, found: found)
+        #expect(asked.chosen == [read[0], read[2]] + Array(read.suffix(4)) && asked.leftOut == 3)
+        let most = PaperChoice.choose(
+            from: read, found: Dictionary(uniqueKeysWithValues: read.enumerated().map { ($1.id, 9 - $0) }))
+        #expect(most.chosen == Array(read.prefix(6)), "the more words, the sooner")
+        let few = PaperChoice.choose(from: Array(read.prefix(2)), found: found)
+        #expect(few.chosen == Array(read.prefix(2)) && few.leftOut == 0)
+    }
+
+    @Test func `a question is looked for under the other names of its words too, so often and no more`() {
+        let blood = PaperQuestion("What is my hemoglobin?").lookups
+        #expect(blood.first == "hemoglobin" && Set(blood).isSuperset(of: ["haemoglobin", "hb", "خضاب"]))
+        let sugar = PaperQuestion("كم نسبة سكر الدم؟").lookups
+        #expect(Set(sugar).isSuperset(of: ["سكر", "السكر", "glucose", "الدم"]))
+        #expect(PaperQuestion("Do I have fractures?").lookups == ["fracture"])
+        #expect(PaperQuestion("What does my report say?").lookups.isEmpty)
+        let many = PaperQuestion((1...40).map { "word\($0) sugar\($0)" }.joined(separator: " ")).lookups
+        #expect(many.count == PaperQuestion.lookedUp)
+        let named = PaperQuestion("haemoglobin glucose creatinine platelets potassium sodium").lookups
+        #expect(named.count == PaperQuestion.lookupLimit && Set(named).count == named.count)
+    }
+
     @Test func `what the question is about comes first when there is little room, with its page`() throws {
         let filler = String(repeating: "A line about the weather and other things.\n", count: 400)
         let pages = Samples.pages(filler, filler + "Ferritin was repeated and found low by the laboratory.\n")
@@ -122,6 +163,57 @@ struct `Documents, told by the guide` {
     @Test func `what was not found is not made up`() throws {
         let said = try #require(say("What is my cholesterol?", [laboratory]))
         #expect(said.contains("did not find") && !said.contains("11.2"))
+    }
+
+    /// Was: only what rules or a model had taken for a finding was looked at, and the rest denied.
+    @Test func `a line that nobody took for a finding is quoted with its page`() throws {
+        let pages = Samples.pages("Nothing here.", "The ferritin was repeated and is awaited.")
+        let letter = Samples.paper(pages, name: "letter.pdf", Extraction(kind: .other))
+        let said = try #require(say("What is my ferritin?", [letter, laboratory]))
+        #expect(said.contains("“The ferritin was repeated and is awaited.”, page 2"))
+        #expect(said.contains("**letter.pdf**") && !said.contains("did not find"))
+        let arabic = Samples.paper(Samples.pages("لم يكتمل فحص الفيريتين بعد."), Extraction(kind: .other))
+        let answer = try #require(say("ما نسبة الفيريتين؟", [arabic], in: .arabic))
+        #expect(answer.contains("«لم يكتمل فحص الفيريتين بعد.»، صفحة 1"))
+        #expect(!answer.contains("لم أجد"))
+    }
+
+    @Test func `of a long line the part with the word is quoted, and what is poorly read says so`() throws {
+        let line = String(repeating: "word ", count: 90) + "ferritin 40 " + String(repeating: "more ", count: 90)
+        let paper = Samples.paper(
+            Samples.pages(line, source: .recognised, confidence: 50), Extraction(kind: .other))
+        let said = try #require(say("What is my ferritin?", [paper]))
+        #expect(said.contains("… word") && said.contains("ferritin 40 more") && said.contains("…”"))
+        #expect(said.contains("check this against the paper"))
+        #expect(said.unicodeScalars.count <= ReportAnswer.limit)
+    }
+
+    @Test func `what was not looked at is not denied, in either language`() throws {
+        func missed(_ question: String, _ language: Language, _ leftOut: Int) throws -> String {
+            try #require(ReportAnswer.text(to: question, in: language, papers: [laboratory], leftOut: leftOut))
+        }
+        #expect(try missed("What is my cholesterol?", .english, 0).contains("the documents that have been read."))
+        #expect(
+            try missed("What is my cholesterol?", .english, 2).contains(
+                "in the documents I looked at. There are 2 more that have been read, and a coordinator can"))
+        #expect(try missed("What is my cholesterol?", .english, 1).contains("There is 1 more that has been read"))
+        let arabic = "كم نسبة الكوليسترول؟"
+        #expect(try missed(arabic, .arabic, 0).contains("لم أجد ذلك في الوثائق التي قُرئت."))
+        for (leftOut, words) in [(1, "وثيقة أخرى"), (2, "وثيقتان أخريان"), (4, "4 وثائق أخرى"), (12, "12 وثيقة أخرى")] {
+            let said = try missed(arabic, .arabic, leftOut)
+            #expect(said.contains(words) && said.contains("المنسق البحث"), "\(leftOut)")
+        }
+    }
+
+    @Test(arguments: `Documents, told to an assistant`.injections)
+    func `links and Markdown do not get through in a quoted line either`(_ text: String) throws {
+        let lines = text.split(whereSeparator: \.isNewline).map { "ferritin \($0) [x](http://e.example) **b**" }
+        let paper = Samples.paper(
+            Samples.pages(lines.joined(separator: "\n")), name: text, Extraction(kind: .other))
+        let said = try #require(say("What is my ferritin?", Array(repeating: paper, count: 6)))
+        #expect(said.contains("ferritin") && said.unicodeScalars.count <= ReportAnswer.limit)
+        #expect(!said.contains("://") && !said.contains("](") && !said.contains("<"))
+        #expect(!said.unicodeScalars.contains { Unmarked.drops($0) })
     }
 
     @Test(arguments: `Documents, told to an assistant`.injections)

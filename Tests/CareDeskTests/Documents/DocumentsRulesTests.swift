@@ -143,6 +143,22 @@ struct `Documents, read by rules` {
         #expect(found.checked(against: pages).items.count <= found.items.count)
     }
 
+    @Test func `of more than can be told, rows of a table give way before an allergy`() {
+        let rows = (1...300).map { "Sodium   \(100 + $0 % 50)   mmol/L   135 - 145" }.joined(separator: "\n")
+        let found = Extraction.byRules(Samples.pages(rows, "Allergies: penicillin (rash)"))
+        #expect(found.items.count == Extraction.itemLimit)
+        #expect(found.items.last?.category == .allergy && found.items.last?.page == 2)
+        #expect(found.items.first?.value == "101")
+        let half = (1...150).map {
+            Extraction.Item(category: .measurement, name: "Hb", value: "\($0)", page: 1, passage: "Hb")
+        }
+        let allergy = Extraction.Item(category: .allergy, name: "latex", page: 1, passage: "latex")
+        #expect(Extraction.bounded(half + [allergy]) == half + [allergy], "as they are while there is room")
+        let many = Extraction.bounded(half + half + [allergy])
+        #expect(many.count == Extraction.itemLimit && many.last == allergy)
+        #expect(Array(many.prefix(150)) == half)
+    }
+
     @Test(arguments: [
         Samples.laboratory, Samples.magnetic, Samples.discharge, Samples.prescription, Samples.arabicLaboratory,
         Samples.arabicMagnetic, Samples.invoice,

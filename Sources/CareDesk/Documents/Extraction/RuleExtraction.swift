@@ -14,6 +14,26 @@ extension Extraction {
         return rules.extraction()
     }
 
+    /// At most `itemLimit`, in reading order. When there are more, the rows of tables give way first, from the last: an allergy on
+    /// page 15 is worth more than the two hundred and first value.
+    static func bounded(_ items: [Item]) -> [Item] {
+        guard items.count > itemLimit else { return items }
+        let ranked = items.enumerated().sorted {
+            (weight($0.element.category), $0.offset) < (weight($1.element.category), $1.offset)
+        }
+        return ranked.prefix(itemLimit).sorted { $0.offset < $1.offset }.map(\.element)
+    }
+
+    /// Smaller stays longer.
+    private static func weight(_ category: Item.Category) -> Int {
+        switch category {
+        case .allergy: 0
+        case .medicine: 1
+        case .finding: 2
+        case .measurement: 3
+        }
+    }
+
     /// On one line, at most `nameLimit` scalars; a name that was cut says so.
     static func name(_ text: String) -> String {
         let name = Unmarked.folded(text, limit: nameLimit)
@@ -24,6 +44,8 @@ extension Extraction {
 
 /// A fold over a document's lines.
 private struct Rules {
+    /// Items that are looked at before `Extraction.bounded` chooses among them.
+    private static let itemLimit = 2_000
     /// Lines after a measurement in which a row may be one without number or unit.
     private static let rowReach = 4
     /// Lines of a list of medicines or allergies without one, after which it is over.
@@ -43,7 +65,7 @@ private struct Rules {
         date.read(line)
         issuer.read(line)
         sinceRow += 1
-        guard items.count < Extraction.itemLimit else { return }
+        guard items.count < Self.itemLimit else { return }
         guard !line.isEmpty else { return blank() }
         var from = 0
         if let opened = Section.opened(by: line) {
@@ -68,8 +90,7 @@ private struct Rules {
         // What an invoice or a passport counts is no measurement.
         let items =
             [.invoice, .identity].contains(kind) ? rest.items.filter { $0.category != .measurement } : rest.items
-        return Extraction(
-            kind: kind, date: date.best, issuer: issuer.best, items: Array(items.prefix(Extraction.itemLimit)))
+        return Extraction(kind: kind, date: date.best, issuer: issuer.best, items: Extraction.bounded(items))
     }
 
     private mutating func blank() {

@@ -13,11 +13,13 @@ package enum PapersWriter {
     /// Of what is left after the heads, this share may be items; the rest is for passages.
     private static let itemShare = 0.6
 
-    /// Nil without documents, or when the budget (estimated tokens) does not even hold the frame.
-    package static func text(for papers: [Paper], question: String, budget: Int) -> String? {
-        let papers = papers.suffix(Paper.limit)
+    /// Nil without documents, or when the budget (estimated tokens) does not even hold the frame. `leftOut`: documents of the case
+    /// that were read and are not among these.
+    package static func text(for all: [Paper], leftOut: Int = 0, question: String, budget: Int) -> String? {
+        let papers = all.suffix(Paper.limit)
         guard !papers.isEmpty, budget > 0 else { return nil }
-        var left = Tokens(budget) - Tokens(before + "\n" + after + "\n")
+        // One at least will be shown; the sentence about the others is paid for before anybody knows how many they are.
+        var left = Tokens(budget) - Tokens(before + "\n" + ending(hidden: leftOut + all.count - 1) + "\n")
         var sheets = papers.enumerated().map { Sheet(number: $0.offset + 1, $0.element) }
         // The newest first: when there is no room for all, it is the one that is asked about.
         for index in sheets.indices.reversed() {
@@ -31,8 +33,8 @@ package enum PapersWriter {
         deal(&forItems, &sheets, Array(papers).map { items(of: $0, asked) }) { $0.items.append($1) }
         left = left + forItems
         deal(&left, &sheets, Array(papers).map { lines(of: $0, asked) }) { $0.lines.append($1) }
-        let shown = sheets.filter(\.isShown).map(\.text).joined(separator: "\n")
-        return [before, shown, after].joined(separator: "\n")
+        let shown = sheets.filter(\.isShown).map(\.text)
+        return ([before] + shown + [ending(hidden: leftOut + all.count - shown.count)]).joined(separator: "\n")
     }
 
     static let before = """
@@ -46,6 +48,16 @@ package enum PapersWriter {
         interpret it, do not diagnose, and give no advice on medicines or treatment: a coordinator can have a doctor explain \
         what it means. If something is not in it, say that you did not find it.
         """
+
+    /// Without it an assistant that was shown six of nine documents says that something stands in none.
+    private static func ending(hidden: Int) -> String {
+        guard hidden > 0 else { return after }
+        let documents = hidden == 1 ? "1 more document of this case was" : "\(hidden) more documents of this case were"
+        return after + """
+             \(documents) read and \(hidden == 1 ? "is" : "are") not shown here: say that you looked at some of them only, and \
+            do not say that something stands in none of them. A coordinator can look through the others.
+            """
+    }
 
     /// Gives one line to each document in turn while there is room.
     private static func deal(

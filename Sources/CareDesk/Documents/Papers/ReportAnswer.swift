@@ -7,19 +7,29 @@ package enum ReportAnswer {
     /// Things told at once.
     private static let itemLimit = 6
     private static let passageLimit = 160
+    /// Scalars of one document that are looked through for a line, lines of it that are told, and words told before the one that
+    /// was asked for, in a line that is too long.
+    private static let readLimit = 200_000
+    private static let lineLimit = 3
+    private static let wordsBefore = 8
 
-    /// Nil when the question is not about what a document says, and where somebody may be in danger.
-    package static func text(to question: String, in language: Language, papers: [Paper]) -> String? {
+    /// Nil when the question is not about what a document says, and where somebody may be in danger. `leftOut`: documents of the case
+    /// that were read and are not among these.
+    package static func text(
+        to question: String, in language: Language, papers: [Paper], leftOut: Int = 0
+    ) -> String? {
         let asked = ReportQuestion(question)
         guard let ask = asked.ask else { return nil }
         if case .emergency = Intent().of(question) { return nil }
         let words = Phrases.of(language)
         guard !papers.isEmpty else { return words.none }
         let newest = Array(papers.suffix(Paper.limit).reversed())
-        let named = newest.compactMap { paper -> (paper: Paper, items: [Extraction.Item])? in
+        var named = newest.compactMap { paper -> (paper: Paper, items: [Extraction.Item])? in
             let found = items(of: paper, named: asked.words)
             return found.isEmpty ? nil : (paper, found)
         }
+        // What no rule and no model took for a finding may stand there all the same.
+        if named.isEmpty, ask == .thing { named = lines(of: newest, with: asked.words) }
         var page = Page(end: words.meaning)
         if let best = named.first {
             page.add(words.stands.replacing("{name}", with: label(best.paper, words)))
@@ -31,7 +41,7 @@ package enum ReportAnswer {
             }
             return page.text
         }
-        if ask == .thing { page.add(words.missing) }
+        if ask == .thing { page.add(leftOut > 0 ? words.missingHere + " " + words.left(leftOut) : words.missing) }
         for (index, paper) in newest.enumerated() {
             let items = overview(of: paper)
             let opening = index == 0 ? words.read : words.also
@@ -60,6 +70,51 @@ package enum ReportAnswer {
             if !found.isEmpty { return Array(found.prefix(itemLimit)) }
         }
         return []
+    }
+
+    /// The lines that have most of the question's words, of the documents that have such lines, as they stand there.
+    private static func lines(
+        of papers: [Paper], with words: PaperQuestion
+    ) -> [(paper: Paper, items: [Extraction.Item])] {
+        let found = papers.map { (paper: $0, lines: lines(of: $0, with: words)) }
+        guard let most = found.compactMap({ $0.lines.first?.score }).max() else { return [] }
+        return found.compactMap { one -> (paper: Paper, items: [Extraction.Item])? in
+            let best = one.lines.filter { $0.score == most }.map(\.item)
+            return best.isEmpty ? nil : (paper: one.paper, items: best)
+        }
+    }
+
+    /// The lines that have most of the question's words, in reading order.
+    private static func lines(
+        of paper: Paper, with words: PaperQuestion
+    ) -> [(score: Int, item: Extraction.Item)] {
+        var found: [(score: Int, item: Extraction.Item)] = []
+        var left = readLimit
+        for page in paper.pages where left > 0 {
+            for raw in page.text.unicodeScalars.prefix(left).split(whereSeparator: Unmarked.endsLine) {
+                let line = String(raw)
+                let score = words.matches(line)
+                let best = found.first?.score ?? 0
+                guard score > 0, score >= best else { continue }
+                if score > best { found = [] }
+                guard found.count < lineLimit else { continue }
+                let passage = part(of: line, with: words)
+                let item = Extraction.Item(
+                    category: .finding, name: passage, page: page.number, passage: passage, isUncertain: page.isWeak)
+                found.append((score: score, item: item))
+            }
+            left -= page.text.unicodeScalars.count
+        }
+        return found
+    }
+
+    /// Of a line that is longer than what is quoted, the part in which the question's first word stands.
+    private static func part(of line: String, with words: PaperQuestion) -> String {
+        let all = Unmarked.folded(line).split(separator: " ")
+        guard line.unicodeScalars.count > passageLimit,
+            let first = all.firstIndex(where: { words.matches(String($0)) > 0 }), first > wordsBefore
+        else { return line }
+        return "… " + all[(first - wordsBefore)...].joined(separator: " ")
     }
 
     /// What a document is about comes first; a laboratory's rows are told in their order.
@@ -132,6 +187,9 @@ package enum ReportAnswer {
         var stands: String
         var nothing: String
         var missing: String
+        /// When not all of them were looked at, with `left`: how many were not.
+        var missingHere: String
+        var left: @Sendable (Int) -> String
         var meaning: String
         var more: String
         var dated: String
@@ -172,6 +230,11 @@ package enum ReportAnswer {
             stands: "This stands in {name}:",
             nothing: "I found nothing in it that I could list with certainty; a coordinator can look at it.",
             missing: "I did not find that in the documents that have been read.",
+            missingHere: "I did not find that in the documents I looked at.",
+            left: {
+                ($0 == 1 ? "There is 1 more that has been read" : "There are \($0) more that have been read")
+                    + ", and a coordinator can look through \($0 == 1 ? "it" : "them")."
+            },
             meaning: """
                 I only repeat what is written there; I cannot say what it means for your health. A coordinator can have it \
                 explained by a doctor: just tell me if you would like that.
@@ -189,6 +252,15 @@ package enum ReportAnswer {
             read: "قرأتُ {name} ({pages}).", also: "وقرأتُ أيضًا {name} ({pages}).", stands: "هذا ما ورد في {name}:",
             nothing: "ولم أجد فيها ما أستطيع ذكره بثقة، ويمكن للمنسق الاطلاع عليها.",
             missing: "لم أجد ذلك في الوثائق التي قُرئت.",
+            missingHere: "لم أجد ذلك في الوثائق التي اطلعتُ عليها.",
+            left: {
+                switch $0 {
+                case 1: "وهناك وثيقة أخرى قُرئت، ويستطيع المنسق البحث فيها."
+                case 2: "وهناك وثيقتان أخريان قُرئتا، ويستطيع المنسق البحث فيهما."
+                case 3...10: "وهناك \($0) وثائق أخرى قُرئت، ويستطيع المنسق البحث فيها."
+                default: "وهناك \($0) وثيقة أخرى قُرئت، ويستطيع المنسق البحث فيها."
+                }
+            },
             meaning: """
                 أنا أنقل ما هو مكتوب فقط، ولا أستطيع أن أقول ما معناه لصحتك. ويمكن للمنسق أن يطلب من طبيب شرحه لك: أخبرني إن كنت \
                 تود ذلك.
