@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Api } from "../js/wire/api.js";
-import { Correspondence } from "../js/wire/correspondence.js";
+import { Correspondence, pollEvery } from "../js/wire/correspondence.js";
 import { timeline } from "../js/model/timeline.js";
 import { ManualClock } from "./clock.js";
 
@@ -22,6 +22,10 @@ class World {
     /** @type {"up" | "down" | "drops answers" | "refuses"} */
     line = "up";
     ids = 0;
+    /** How often the snapshot was asked for. */
+    asked = 0;
+    /** @type {"speaks" | "refused"} */
+    stream = "speaks";
 
     open() {
         const api = new Api({
@@ -49,6 +53,7 @@ class World {
     /** @param {string} path @param {BodyInit | null} body @returns {Response} */
     #answer(path, body) {
         if (path.endsWith("/events")) {
+            if (this.stream === "refused") return new Response(null, { status: 503 });
             return new Response(new ReadableStream(), { headers: { "Content-Type": "text/event-stream" } });
         }
         if (path.endsWith("/chat")) {
@@ -70,6 +75,7 @@ class World {
             if (this.line === "drops answers") throw new TypeError("network");
             return Response.json({ message: stored, reply: null }, { status: 202 });
         }
+        this.asked++;
         return Response.json({ case: { id: "c" }, messages: this.messages, more: false, reply: null, cursor: "e-0" });
     }
 
@@ -133,4 +139,24 @@ test("what the server refuses is not tried again by itself, and its words stay u
     assert.deepEqual([world.posts.length, world.seen(letters)], [1, ["too long failed"]]);
     letters.discard("k1");
     assert.deepEqual(world.seen(letters), []);
+});
+
+test("C42 without a stream what is awaited is asked for, every few seconds, and nothing else is", async () => {
+    const world = new World();
+    world.stream = "refused";
+    const letters = world.open();
+    await settle();
+    const askedIn = async (/** @type {number} */ rounds) => {
+        const before = world.asked;
+        for (let round = 0; round < rounds; round++) {
+            world.clock.advance(pollEvery);
+            await settle();
+        }
+        return world.asked - before;
+    };
+    assert.equal(await askedIn(3), 0);
+    letters.awaited = () => true;
+    assert.equal(await askedIn(3), 3);
+    letters.awaited = () => false;
+    assert.equal(await askedIn(3), 0);
 });

@@ -7,7 +7,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { engines } from "./engines.mjs";
 import { jpeg, pdf } from "./papers.mjs";
 import { action, composer, Patient } from "./patient.mjs";
-import { Proxy } from "./proxy.mjs";
+import { Proxy, streams } from "./proxy.mjs";
 import { Room } from "./room.mjs";
 import { until } from "./webdriver.mjs";
 
@@ -104,6 +104,17 @@ for (const engine of engines) describe(engine.name, () => {
         await until("chosen again", () => patient.page.has(going("chosen")));
         await patient.page.click(action("send"));
         await says("You have given this file here before: \u2068again.pdf");
+    });
+
+    test("C42 C87 without a stream her report is sent and read all the same: what becomes of it comes by asking", async () => {
+        proxy.answer(streams, 503, { body: "{}" });
+        await arrive(proxy);
+        await patient.give("report.pdf", "application/pdf", pdf(report, 0, 3));
+        await until("chosen", () => patient.page.has(going("chosen")));
+        await patient.page.click(action("send"));
+        await until("it is read", () => patient.page.has(card("ready")), patience);
+        assert.equal(await patient.page.has(going()), false);
+        assert.deepEqual([proxy.told(streams), proxy.asked(streams).length > 0], [0, true]);
     });
 
     test("C83 what is no paper is refused before it is sent, by its bytes, and a picture under a wrong name is not", async () => {

@@ -68,6 +68,7 @@ export class Papers {
         composer.prepend(this.#tray.element, this.#tray.hint);
         composer.onFiles = () => this.#send();
         this.#stop = letters.listen(() => this.#hear());
+        letters.awaited = () => !this.#left && model.isAwaited(this.#papers);
         this.#hear();
         this.#restore();
     }

@@ -13,7 +13,7 @@ import { CaseStream } from "./stream.js";
 
 /** A send is tried this often before it asks the patient what to do. */
 export const sendAttempts = 2;
-/** While the stream is away and an answer is expected, the snapshot is asked this often. */
+/** While the stream is away and something is expected, the snapshot is asked this often. */
 export const pollEvery = 3_000;
 
 /**
@@ -51,6 +51,8 @@ export class Correspondence {
     papers = new Map();
     /** Why there will be nothing more. @type {Parting | null} */
     parting = null;
+    /** Whether somebody waits for more than an answer: who shows documents knows of theirs. @type {() => boolean} */
+    awaited = () => false;
 
     /** @param {string} caseId @param {Ports} ports */
     constructor(caseId, ports) {
@@ -267,12 +269,12 @@ export class Correspondence {
         }
     }
 
-    /** Without a stream the answer still comes: by asking. */
+    /** Without a stream what is expected still comes: by asking. */
     #poll() {
         this.#callOffPoll();
         this.#callOffPoll = this.#ports.clock.after(pollEvery, () => {
             if (this.#over || this.live) return;
-            if ((activeReply(this.#state) || this.stream.resting) && !this.#ports.hidden()) {
+            if ((activeReply(this.#state) || this.stream.resting || this.awaited()) && !this.#ports.hidden()) {
                 this.#dispatch({ type: "stale" });
             }
             this.#poll();
