@@ -6,6 +6,14 @@ import { Correspondence, pollEvery } from "../js/wire/correspondence.js";
 import { timeline } from "../js/model/timeline.js";
 import { ManualClock } from "./clock.js";
 
+/** Goes on by single seconds, so that what is answered can set the next timer. @param {World} world @param {number} seconds */
+async function pass(world, seconds) {
+    for (let second = 0; second < seconds; second++) {
+        world.clock.advance(1_000);
+        await settle();
+    }
+}
+
 const settle = async () => {
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
 };
@@ -26,6 +34,10 @@ class World {
     asked = 0;
     /** @type {"speaks" | "refused"} */
     stream = "speaks";
+    /** What a POST of a message gets instead of being heard. @type {"cut" | {status: number, retryAfter: string} | null} */
+    unheard = null;
+    /** When each POST came, heard or not. @type {number[]} */
+    tries = [];
 
     open() {
         const api = new Api({
@@ -57,6 +69,12 @@ class World {
             return new Response(new ReadableStream(), { headers: { "Content-Type": "text/event-stream" } });
         }
         if (path.endsWith("/chat")) {
+            this.tries.push(this.clock.now());
+            if (this.unheard === "cut") throw new TypeError("network");
+            if (this.unheard) {
+                const { status, retryAfter } = this.unheard, headers = { "Retry-After": retryAfter };
+                return Response.json({ code: "shutting_down" }, { status, headers });
+            }
             const { message, client_message_id: key } = JSON.parse(String(body));
             this.posts.push({ body: message, key });
             if (this.line === "refuses") return Response.json({ code: "message_too_long" }, { status: 422 });
@@ -159,4 +177,40 @@ test("C42 without a stream what is awaited is asked for, every few seconds, and 
     assert.equal(await askedIn(3), 3);
     letters.awaited = () => false;
     assert.equal(await askedIn(3), 0);
+});
+
+test("C50 what did not go out goes by itself, also when the stream never broke, and not in a hurry", async () => {
+    const world = new World(), letters = world.open();
+    await settle();
+    world.unheard = "cut";
+    letters.send("one");
+    letters.send("two");
+    await pass(world, 120);
+    assert.deepEqual(world.seen(letters), ["one failed", "two failed"]);
+    assert.ok(world.tries.length > 8 && world.tries.length < 30, `${world.tries.length} tries in two minutes`);
+    world.unheard = null;
+    await pass(world, 31);
+    assert.deepEqual(world.seen(letters), ["one sent", "two sent"]);
+    assert.deepEqual(world.messages.map((one) => one.body), ["one", "two"]);
+    const before = world.tries.length;
+    await pass(world, 60);
+    assert.equal(world.tries.length, before);
+});
+
+test("C8 a message waits as long as the server asks, although snapshots come in meanwhile", async () => {
+    const world = new World();
+    world.stream = "refused";
+    const letters = world.open();
+    letters.awaited = () => true;
+    await settle();
+    world.unheard = { status: 503, retryAfter: "20" };
+    const before = world.asked;
+    letters.send("one");
+    await pass(world, 100);
+    const gaps = world.tries.slice(1).map((at, index) => at - Number(world.tries[index]));
+    assert.ok(gaps.length >= 3 && gaps.every((gap) => gap >= 20_000), String(gaps));
+    assert.ok(world.asked - before > 10);
+    world.unheard = null;
+    await pass(world, 52);
+    assert.deepEqual(world.seen(letters), ["one sent"]);
 });

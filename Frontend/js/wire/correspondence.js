@@ -41,6 +41,11 @@ export class Correspondence {
     #callOffSync = () => {};
     /** @type {() => void} */
     #callOffPoll = () => {};
+    /** @type {() => void} */
+    #callOffFlush = () => {};
+    /** Tries in a row that no word went out in; and before when the server wants no other. */
+    #sendFailures = 0;
+    #notBefore = 0;
     /** Whether bytes flow; null until we know. @type {boolean | null} */
     live = null;
     /** Since when they do not. @type {number | null} */
@@ -172,6 +177,7 @@ export class Correspondence {
         this.stream.happened("end");
         this.#callOffSync();
         this.#callOffPoll();
+        this.#callOffFlush();
         this.#listeners.clear();
     }
 
@@ -213,7 +219,7 @@ export class Correspondence {
         if (live === this.live && lostAt === this.lostAt) return;
         this.live = live;
         this.lostAt = lostAt;
-        if (live) this.#flush();
+        if (live) this.#flush(false);
         else this.#poll();
         this.#tell();
     }
@@ -249,7 +255,7 @@ export class Correspondence {
                 this.stream.resume(snapshot.cursor);
                 if (this.#ports.hidden()) this.stream.happened("hidden");
             }
-            this.#flush();
+            this.#flush(false);
         } catch (error) {
             if (this.#closed) return;
             const problem = asProblem(error);
@@ -281,9 +287,14 @@ export class Correspondence {
         });
     }
 
-    /** One at a time, in order. What fails for want of a network is tried again by itself when there is one. */
-    async #flush() {
+    /**
+     * One at a time, in order. What fails for want of a network is tried again by itself: when there may be one, and after a
+     * while in any case, since a stream that lives breaks no silence. @param {boolean} [asked] by somebody
+     */
+    async #flush(asked = true) {
         if (this.#sending || this.#closed || !this.#state.loaded) return;
+        if (!asked && this.#ports.clock.now() < this.#notBefore) return;
+        this.#callOffFlush();
         for (const one of this.#state.pending) {
             if (one.state === "failed" && one.transient) {
                 this.#dispatch({ type: "send.again", clientMessageId: one.clientMessageId });
@@ -306,6 +317,7 @@ export class Correspondence {
         for (let attempt = 1;; attempt++) {
             try {
                 const result = await this.#ports.api.chat(this.#state.caseId, body, clientMessageId);
+                this.#sendFailures = this.#notBefore = 0;
                 this.#dispatch({ type: "posted", result, at: this.#ports.clock.now() });
                 // Held while a snapshot is under way: then it is that snapshot's turn to go on.
                 return !this.#isPending(clientMessageId);
@@ -321,6 +333,9 @@ export class Correspondence {
                     await new Promise((resolve) => this.#ports.clock.after(pause, () => resolve(null)));
                     continue;
                 }
+                const { clock, random } = this.#ports, pause = delay(this.#sendFailures++, random, retryAfter);
+                this.#notBefore = clock.now() + retryAfter;
+                this.#callOffFlush = clock.after(pause, () => this.#flush());
                 // It may have landed: look before crying.
                 if (this.#ports.hidden()) return false;
                 for (const one of this.#state.pending) {
