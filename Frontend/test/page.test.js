@@ -15,7 +15,9 @@ const modules = ["js/", "js/i18n/", "js/model/", "js/view/", "js/wire/"].flatMap
 
 /** Fetched by those alone who need them, or when there is time; a page starts without. */
 const later = [
+    "js/i18n/aloud.js",
     "js/i18n/ar.js",
+    "js/i18n/door.js",
     "js/i18n/en.js",
     "js/i18n/papers.js",
     "js/model/documents.js",

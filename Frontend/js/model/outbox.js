@@ -6,8 +6,10 @@
 
 /** @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} Store */
 
-const outboxKey = (/** @type {string} */ caseId) => `curaway.outbox.${caseId}`;
-const draftKey = (/** @type {string} */ caseId) => `curaway.draft.${caseId}`;
+/** @param {string} caseId */
+const outboxKey = (caseId) => `curaway.outbox.${caseId}`;
+/** @param {string} caseId */
+const draftKey = (caseId) => `curaway.draft.${caseId}`;
 
 /** @param {string} clientMessageId @param {string} body @param {number} at @returns {Pending} */
 export function sending(clientMessageId, body, at) {

@@ -120,7 +120,8 @@ export class Api {
      * @param {string} path @param {RequestInit & {headers: Record<string, string>}} init @returns {Promise<Response>}
      */
     async #authorised(path, init) {
-        const send = (/** @type {string | null} */ token) =>
+        /** @param {string | null} token */
+        const send = (token) =>
             this.#fetch(
                 path,
                 token === null ? init : {
