@@ -77,10 +77,10 @@ export class MessageView {
         this.#body.hidden = item.body === "";
         this.#lost &&= isBeingWritten(item);
         set(this.element, "data-lost", this.#lost);
-        if (before && before.state === item.state && before.canRetry === item.canRetry && before.code === item.code) {
-            return;
-        }
-        this.#remark(item);
+        if (
+            before?.state !== item.state || before.canRetry !== item.canRetry || before.again !== item.again ||
+            before.code !== item.code
+        ) this.#remark(item);
     }
 
     /** The clock moved on. @param {number} now @param {boolean} lost nothing comes any more while this is written */
@@ -103,11 +103,13 @@ export class MessageView {
 
     /** @param {Item} item */
     #remark(item) {
-        const hadFocus = this.#meta.contains(document.activeElement);
+        const at = document.activeElement, hadFocus = this.#meta.contains(at);
         this.#meta.replaceChildren(...this.#remarks(item));
         this.#meta.hidden = this.#meta.childNodes.length === 0;
-        // The control that was used is gone: the focus stays with its message instead of falling to the page.
-        if (hadFocus) this.element.focus({ preventScroll: true });
+        if (!hadFocus) return;
+        // The control that was used is another or gone: then the focus stays with its message, and falls not to the page.
+        const same = this.#meta.querySelector(`[data-action="${at?.getAttribute("data-action")}"]`);
+        (same instanceof HTMLElement ? same : this.element).focus({ preventScroll: true });
     }
 
     /** @param {Item} item @returns {HTMLElement[]} */
@@ -183,7 +185,11 @@ export class MessageView {
     /** @param {Item} item */
     #retry(item) {
         if (!item.canRetry) return [];
-        return [act("retry", "again", () => this.#item && this.#wishes.retry(this.#item), icon("retry"))];
+        const asked = item.again === "asked";
+        const ask = () => this.#item && this.#wishes.retry(this.#item);
+        const offer = act("retry", asked ? "answer.asked" : "again", ask, icon("retry"));
+        set(offer, "aria-disabled", asked ? "true" : null);
+        return item.again === "failed" ? [h("span", { class: "why" }, t("answer.not_asked")), offer] : [offer];
     }
 }
 

@@ -5,7 +5,7 @@
 /** @import {Clock} from "./clock.js" */
 /** @import {Parting, Signal} from "../model/connection.js" */
 /** @import {Action, Conversation, Pending} from "../model/conversation.js" */
-import { activeReply, initial, oldestSequence, reduce } from "../model/conversation.js";
+import { activeReply, initial, oldestSequence, reduce, wished } from "../model/conversation.js";
 import { keepPending, pendingOf } from "../model/outbox.js";
 import { delay } from "../model/backoff.js";
 import { asProblem } from "./api.js";
@@ -136,11 +136,14 @@ export class Correspondence {
 
     /** @param {string} replyId */
     async retry(replyId) {
+        if (wished(this.#state, replyId) === "asked") return;
+        this.#dispatch({ type: "retry.asked", replyId });
         try {
             const result = await this.#ports.api.reply(this.#state.caseId, replyId, "retry");
             this.#dispatch({ type: "reply", reply: result, at: this.#ports.clock.now() });
         } catch {
             // Somebody was quicker, or it cannot be: see what is so.
+            this.#dispatch({ type: "retry.failed", replyId });
             this.#dispatch({ type: "stale" });
         }
     }
