@@ -2,6 +2,7 @@
 // and from "thinking" to "complete": it is changed, never replaced.
 
 /** @import {Item} from "../model/timeline.js" */
+/** @import {Waiting} from "../model/waiting.js" */
 /** @import {Word} from "../i18n/en.js" */
 import { direction, t, timeOfDay } from "../i18n/language.js";
 import { firstStrong, isolated } from "../model/direction.js";
@@ -18,11 +19,8 @@ import { LiveMarkdown, make } from "./live-markdown.js";
  * @property {() => void} reconnect
  */
 
-const waitingWords = /** @type {const} */ ({
-    thinking: "answer.thinking",
-    timed: "answer.thinking_for",
-    still: "answer.still",
-});
+/** @type {Record<Waiting["phase"], Word>} */
+const waitingWords = { thinking: "answer.thinking", timed: "answer.thinking_for", still: "answer.still" };
 
 export class MessageView {
     /** @type {Item | null} */
@@ -185,10 +183,9 @@ export class MessageView {
     /** @param {Item} item */
     #retry(item) {
         if (!item.canRetry) return [];
-        const asked = item.again === "asked";
-        const ask = () => this.#item && this.#wishes.retry(this.#item);
-        const offer = act("retry", asked ? "answer.asked" : "again", ask, icon("retry"));
-        set(offer, "aria-disabled", asked ? "true" : null);
+        const asked = item.again === "asked", word = asked ? "answer.asked" : "again";
+        const offer = act("retry", word, () => this.#item && this.#wishes.retry(this.#item), icon("retry"));
+        set(offer, "aria-disabled", asked && "true");
         return item.again === "failed" ? [h("span", { class: "why" }, t("answer.not_asked")), offer] : [offer];
     }
 }

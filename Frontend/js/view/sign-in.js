@@ -6,6 +6,7 @@
 /** @import {Person} from "../wire/types.js" */
 import { d } from "../i18n/door.js";
 import { language, t } from "../i18n/language.js";
+import { identity, me, people, signIn } from "../wire/door.js";
 import { button, face, h, mark } from "./dom.js";
 
 /**
@@ -45,12 +46,12 @@ export class SignIn extends HTMLElement {
     #meet() {
         const { api, session, left, welcome } = this.#house;
         return this.#try(async () => {
-            const { clerk } = await api.config();
-            if (!clerk) this.#people = await api.people();
+            const clerk = await identity(api);
+            if (!clerk) this.#people = await people(api);
             else {
                 await session.join(clerk, left);
                 // Clerk tells no language: whoever comes from there keeps the one on the screen.
-                if (session.signedIn) await welcome(null, { ...await api.me(), language: language() });
+                if (session.signedIn) await welcome(null, { ...await me(api), language: language() });
             }
         });
     }
@@ -59,7 +60,7 @@ export class SignIn extends HTMLElement {
     #choose(person) {
         const { api, welcome } = this.#house;
         return this.#try(async () => {
-            const { token, person: who } = await api.signIn(person.id);
+            const { token, person: who } = await signIn(api, person.id);
             await welcome(token, who);
         });
     }
