@@ -44,6 +44,7 @@ export class Shell extends HTMLElement {
     #list = new CaseList();
     #announcer = h("div", { class: "unseen", role: "status", "aria-live": "polite", "aria-atomic": "true" });
     #stage = h("div", { class: "stage" });
+    #side = h("aside", { class: "side" });
     #wide = matchMedia("(min-width: 900px)");
 
     /** @param {Parts} parts */
@@ -57,7 +58,7 @@ export class Shell extends HTMLElement {
     connectedCallback() {
         this.append(this.#stage, this.#announcer);
         addEventListener("hashchange", () => this.#route());
-        this.#wide.addEventListener("change", () => this.#draw());
+        this.#wide.addEventListener("change", () => this.#open ? this.#arrange() : this.#draw());
         listen(() => this.#open);
         document.addEventListener("visibilitychange", () => {
             if (!document.hidden && this.#session.signedIn) this.#load();
@@ -230,28 +231,39 @@ export class Shell extends HTMLElement {
             if (!this.#door.isConnected) this.#stage.replaceChildren(this.#door);
             return this.#door.show(this.#expired, [this.#languageTool()]);
         }
-        const wide = this.#wide.matches;
-        this.#stage.classList.toggle("wide", wide);
         const chat = letters && new Chat({
             correspondence: letters,
             patient: this.#session.person?.id ?? "",
             config: this.#config,
             known: this.#cases?.find((one) => one.id === letters.state.caseId) ?? null,
-            tools: wide ? [] : [this.#languageTool()],
-            back: wide ? null : () => location.hash = "#/",
+            tools: [this.#languageTool()],
+            back: () => location.hash = "#/",
             announce: (words) => this.#announce(words),
         });
-        const main = h("main", { class: "pane" });
-        if (chat) main.append(chat);
-        else {main.append(h(
+        const empty = () =>
+            h(
                 "div",
                 { class: "empty quiet" },
                 mark("logo large"),
                 h("p", {}, t("cases.choose")),
                 h("p", { class: "emergency-line" }, t("emergency.line")),
-            ));}
-        if (wide) this.#stage.replaceChildren(h("aside", { class: "side" }, this.#list), main);
-        else this.#stage.replaceChildren(chat ? main : h("main", { class: "pane" }, this.#list));
+            );
+        const main = chat ?? (this.#wide.matches ? empty() : this.#list);
+        this.#stage.replaceChildren(h("main", { class: "pane" }, main));
+        this.#arrange();
+    }
+
+    /** The list goes beside what is open, or away: what is open stays as it is, with its place, its focus and its files. */
+    #arrange() {
+        const wide = this.#wide.matches, at = document.activeElement;
+        this.#stage.classList.toggle("wide", wide);
+        if (wide) {
+            this.#side.append(this.#list);
+            this.#stage.prepend(this.#side);
+        } else this.#side.remove();
         this.#drawList();
+        // What had the focus has gone with the list, or for it.
+        const heading = this.#stage.querySelector("main h1");
+        if (at?.closest(".side, .tool") && heading instanceof HTMLElement) heading.focus({ preventScroll: true });
     }
 }
