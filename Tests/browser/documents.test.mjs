@@ -272,6 +272,32 @@ for (const engine of engines) describe(engine.name, () => {
         assert.deepEqual((await amina.snapshot(id)).documents, []);
     });
 
+    test("C87 what has waited for more than a week is not kept, and she is told; what has for six days is", async () => {
+        await arrive();
+        for (const name of ["new.pdf", "old.pdf"]) await patient.give(name, "application/pdf", pdf([...report, name]));
+        await until("two", () => patient.run(() => document.querySelectorAll('li[data-upload="chosen"]').length === 2));
+        const kept = () => patient.run(() => new Promise((done) => {
+            const day = 24 * 60 * 60 * 1000;
+            indexedDB.open("curaway.papers").onsuccess = ({ target: { result: database } }) => {
+                const uploads = database.transaction("uploads", "readwrite").objectStore("uploads");
+                uploads.getAll().onsuccess = ({ target: { result: all } }) => {
+                    for (const one of all) uploads.put({ ...one, at: Date.now() - (one.name === "old.pdf" ? 7 : 6) * day });
+                };
+                uploads.transaction.oncomplete = () => {
+                    database.close();
+                    done();
+                };
+            };
+        }));
+        await kept();
+        await patient.page.reload();
+        await says("old.pdf\u2069 was not sent for a week and is not kept any longer.");
+        assert.deepEqual(await patient.run(() => [...document.querySelectorAll("li[data-upload] .name")].map((one) => one.textContent)), ["new.pdf"]);
+        await patient.page.reload();
+        await until("it is still there", () => patient.page.has(going("chosen")));
+        assert.equal(await patient.run(() => document.body.textContent.includes("old.pdf")), false, "told once");
+    });
+
     test("C87 of two tabs one has the file, and the other when it is closed", async () => {
         const id = await arrive();
         await patient.give("one.pdf", "application/pdf", pdf(report));
