@@ -81,7 +81,7 @@ test("older pages that come in are history", () => {
 
 // The end of a list that had grown shorter reached back to entries that had not been looked at for a while: discarded
 // words, for instance, brought old answers back, and they were read out again.
-test("a list that grows shorter reads nothing out again", () => {
+test("C62 a list that grows shorter reads nothing out again", () => {
     const narrator = new Narrator(), own = /** @type {const} */ ({ sender: "patient" });
     const unsent = Array.from({ length: 25 }, (_, at) => item(`k${at}`, "failed", { ...own, sequence: Infinity }));
     narrator.tell(page(1, 30));
@@ -94,7 +94,7 @@ test("a list that grows shorter reads nothing out again", () => {
     assert.deepEqual(said(narrator, page(1, 31)), ["number 31"]);
 });
 
-test("over a hole it is said how many came, and the last of them", () => {
+test("C62 over a hole it is said how many came, and the last of them", () => {
     const narrator = new Narrator();
     narrator.tell(page(1, 30));
     assert.deepEqual(said(narrator, page(1, 33)), ["number 31", "number 32", "number 33"]);

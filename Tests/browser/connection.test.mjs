@@ -11,6 +11,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { FakeClerk } from "./clerk.mjs";
 import { engines } from "./engines.mjs";
+import { pdf } from "./papers.mjs";
 import { action, composer, entries, Patient } from "./patient.mjs";
 import { Proxy, streams } from "./proxy.mjs";
 import { Server } from "./server.mjs";
@@ -102,11 +103,16 @@ for (const engine of engines) describe(engine.name, () => {
         return shown.length === messages.length && shown.every(({ id }, at) => id === messages[at].id) && messages;
     });
 
-    test("C1 one stream for all of an open case", async () => {
+    test("C1 one stream for all of an open case, the documents of both sides of it too", async () => {
         const id = await begin();
         await patient.send("How long would I stay?");
         await patient.state("complete");
         await complete(id);
+        await patient.give("report.pdf", "application/pdf", pdf(["Blood test report", "Haemoglobin 13.2 g/dL"]));
+        await until("a file", () => patient.page.has('li[data-upload="chosen"]'));
+        await patient.page.click(action("send"));
+        await until("it is read", () => patient.page.has('li[data-stage="ready"]'), 120_000);
+        assert.deepEqual((await amina.snapshot(id)).documents.map(({ stage }) => stage), ["ready"]);
         assert.deepEqual([stream().length, proxy.open(streams)], [1, 1]);
         const events = proxy.requests.filter(({ headers }) => /event-stream/.test(headers.accept ?? ""));
         assert.equal(events.length, 1);
