@@ -295,6 +295,12 @@ for (const engine of engines) describe(engine.name, () => {
         assert.deepEqual(await kept(), []);
         await again();
         await until("the end", async () => (await patient.reads()).below <= 70);
+        await patient.readUpTo(messages[60].id);
+        assert.equal((await kept()).length, 1);
+        await patient.run(() => { location.hash = "#/"; });
+        await patient.page.click(action("sign-out"));
+        await until("the door", () => patient.page.has('button[data-person="amina"]'));
+        assert.deepEqual(await kept(), [], "nothing of hers stays behind");
     });
 
     test("C48 her words stand there, as being sent, before the server has heard them", async () => {
