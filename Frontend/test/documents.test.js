@@ -119,3 +119,18 @@ test("what has arrived keeps its row until the document is told of", () => {
     assert.deepEqual(documents.arrived(documents.heard(chosen, [paper()]), "a", "d1").uploads, []);
     assert.deepEqual(documents.arrived(chosen, "a", null).uploads, []);
 });
+
+test("more is awaited of what is read, and of what has arrived and has no card", () => {
+    const { heard, none } = documents;
+    for (const stage of /** @type {const} */ (["received", "scanned", "reading", "extracting"])) {
+        assert.equal(documents.isAwaited(heard(none, [paper({ stage })])), true, stage);
+    }
+    for (const stage of /** @type {const} */ (["ready", "failed", "rejected", "deleted"])) {
+        assert.equal(documents.isAwaited(heard(none, [paper({ stage })])), false, stage);
+    }
+    const chosen = documents.chosen(none, { key: "a", name: "a", size: 9 });
+    assert.equal(documents.isAwaited(chosen), false);
+    const arrived = documents.arrived(chosen, "a", "d1");
+    assert.equal(documents.isAwaited(arrived), true);
+    assert.equal(documents.isAwaited(heard(arrived, [paper({ stage: "ready" })])), false);
+});

@@ -138,3 +138,29 @@ test("another attempt stands where the one before it stood", () => {
     const later = then(loading([question], running({ state: "queued", attempt: 2 })), next);
     assert.deepEqual(timeline(live), timeline(later));
 });
+
+test("a wish for another attempt is told at its answer until there is one, and so is that it came to nothing", () => {
+    const about = (/** @type {Conversation} */ state) => timeline(state).at(-1);
+    const wish = (/** @type {"asked" | "failed"} */ how) => /** @type {Action} */ ({
+        type: `retry.${how}`,
+        replyId: "r",
+    });
+    for (
+        const ended of [
+            loading([question, partial], null),
+            loading([question], running({ state: "failed", code: "model_failed" })),
+        ]
+    ) {
+        assert.equal(about(ended)?.again, null);
+        const asked = then(ended, wish("asked"));
+        assert.deepEqual([about(asked)?.again, about(asked)?.canRetry], ["asked", true]);
+        const failed = then(asked, wish("failed"));
+        assert.deepEqual([about(failed)?.again, about(failed)?.canRetry], ["failed", true]);
+        assert.equal(about(then(failed, wish("asked")))?.again, "asked");
+        for (const held of [asked, failed]) {
+            const next = then(held, started(2));
+            assert.deepEqual([about(next)?.again, about(next)?.state], [null, "thinking"]);
+            assert.equal(about(then(next, over("failed", "model_failed", 2)))?.again, null);
+        }
+    }
+});

@@ -15,18 +15,23 @@ const modules = ["js/", "js/i18n/", "js/model/", "js/view/", "js/wire/"].flatMap
 
 /** Fetched by those alone who need them, or when there is time; a page starts without. */
 const later = [
+    "js/i18n/aloud.js",
     "js/i18n/ar.js",
+    "js/i18n/door.js",
     "js/i18n/en.js",
     "js/i18n/papers.js",
     "js/model/documents.js",
     "js/model/picture-size.js",
+    "js/model/place.js",
     "js/view/narrator.js",
     "js/view/paper-card.js",
     "js/view/paper-tray.js",
     "js/view/papers.js",
     "js/view/preview.js",
+    "js/view/reading-place.js",
     "js/view/sign-in.js",
     "js/wire/clerk.js",
+    "js/wire/door.js",
     "js/wire/kept.js",
     "js/wire/papers.js",
     "js/wire/upload.js",

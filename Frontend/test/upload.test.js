@@ -1,7 +1,7 @@
 // A file on a line that breaks, against a server that is a few lines of this file.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { largestPiece, restartLimit, upload } from "../js/wire/upload.js";
+import { createLimit, largestPiece, left, restartLimit, upload } from "../js/wire/upload.js";
 import { asProblem } from "../js/wire/api.js";
 import { seeded } from "./seeded.js";
 
@@ -44,6 +44,7 @@ function server(fate = () => "pass") {
             uploads.set(`${base}/${id}`, { bytes: new Uint8Array(), length: Number(init.headers["Upload-Length"]) });
             return new Response(null, { status: 201, headers: { Location: `${base}/${id}` } });
         }
+        if (method === "OPTIONS") return new Response(null, { status: 204 });
         if (method === "GET") {
             const is = [...documents.keys()].some((id) => path.endsWith(`/documents/${id}`));
             return Response.json({}, { status: is ? 200 : 404 });
@@ -214,4 +215,44 @@ test("a place outside of the patient's uploads is not believed", async () => {
     const one = file(bytes(10));
     await run(to, one);
     assert.deepEqual(one.places, [`${to.base}/u0`]);
+});
+
+// Each lost answer to a creation left an upload at the server that nobody knew of, and the next was made at once: twenty of
+// them, and the patient could give nothing for a day.
+test("answers to creations that are lost on an open way come to an end", async () => {
+    const to = server((method) => method === "POST" ? "deaf" : "pass"), one = file(bytes(10));
+    await assert.rejects(run(to, one), (error) => asProblem(error).status === 0);
+    assert.equal(to.told.created, createLimit);
+    assert.equal(one.stalls.count, createLimit - 1);
+});
+
+test("while the way is shut nothing is created, however long it takes", async () => {
+    const to = server((_, count) => count < 200 ? "unheard" : "pass"), one = file(bytes(10));
+    assert.equal(await run(to, one), "u0");
+    assert.equal(to.told.methods.filter((method) => method === "POST").length, 2);
+    assert.equal(to.told.created, 1);
+});
+
+test("a server that is not ready for so long is asked on: it says itself that nothing was made", async () => {
+    const busy = () => Response.json({ code: "store_unavailable" }, { status: 503 });
+    const to = server((method, count) => method === "POST" && count < 20 ? busy() : "pass");
+    assert.equal(await run(to, file(bytes(10))), "u0");
+});
+
+test("C85 called off before its creation is answered, what has been made is called off when the answer comes", async () => {
+    for (const [why, cancelled] of /** @type {const} */ ([["called off", 1], [left, 0]])) {
+        const abort = new AbortController(), one = file(bytes(10));
+        const to = server((method) => {
+            if (method === "POST") abort.abort(why);
+            return "pass";
+        });
+        await assert.rejects(run(to, one, abort.signal), (reason) => reason === why);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        assert.deepEqual([to.told.created, to.told.cancelled], [1, cancelled], why);
+        assert.deepEqual(
+            one.places,
+            why === left ? [`${to.base}/u0`] : [],
+            "and where it was only left, it goes on from there",
+        );
+    }
 });

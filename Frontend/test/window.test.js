@@ -1,7 +1,7 @@
 // The part of a long conversation that stands on the page.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { atTheEnd, earlier, later, most, slice, step } from "../js/model/window.js";
+import { atTheEnd, earlier, later, lowest, most, slice, step } from "../js/model/window.js";
 import { seeded } from "./seeded.js";
 
 const run = (/** @type {number} */ from, /** @type {number} */ to) =>
@@ -52,4 +52,12 @@ test("an entry that is gone does not lose the place for good", () => {
     assert.deepEqual(slice({ first: "gone", last: null }, run(0, 100)), { from: 60, to: 100 });
     assert.deepEqual(slice({ first: "5", last: "gone" }, run(0, 100)), { from: 5, to: 100 });
     assert.deepEqual(slice(atTheEnd, []), { from: 0, to: 0 });
+});
+
+test("C46 nothing stands above the oldest message while there are older ones", () => {
+    const entries = [{ sequence: 31 }, { sequence: 33 }, { sequence: 36 }];
+    assert.equal(lowest(entries, 0, true), 31);
+    assert.equal(lowest(entries, 0, false), -1);
+    assert.equal(lowest(entries, 1, false), 33);
+    assert.equal(lowest([], 0, true), -1);
 });

@@ -9,7 +9,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { engines } from "./engines.mjs";
 import { gate } from "./model.mjs";
-import { action, answers, composer, Patient } from "./patient.mjs";
+import { action, answers, composer, Patient, withModule } from "./patient.mjs";
 import { pdf } from "./papers.mjs";
 import { Room } from "./room.mjs";
 import { until } from "./webdriver.mjs";
@@ -93,7 +93,7 @@ for (const engine of engines) describe(engine.name, () => {
         assert.deepEqual(await busy(), [null, null]);
     });
 
-    test("C66 everything by key: write, send, stop, try again, jump; and the focus is seen", async () => {
+    test("C66 everything by key: write, send, stop, try again, jump, attach, remove, read, delete; and the focus is seen", async () => {
         await begin();
         const tab = "\uE004", enter = "\uE007", shift = "\uE008";
         const active = (css) => patient.run((selector) => document.activeElement.matches(selector), css);
@@ -140,6 +140,96 @@ for (const engine of engines) describe(engine.name, () => {
             return scrollHeight - scrollTop - clientHeight < 70;
         }));
         assert.equal(await active(".scroller"), true);
+
+        const back = shift + tab + shift, row = 'li[data-upload="chosen"]', ready = 'li[data-stage="ready"]';
+        await patient.run(() => {
+            // The browser's own dialogs are nobody's to press keys in.
+            HTMLInputElement.prototype.click = function () { self.asked = this.dataset.input; };
+            self.confirm = (words) => { self.asked = words; return true; };
+        });
+        const asked = (pattern) => until(String(pattern), async () => pattern.test(await patient.run(() => self.asked ?? "")));
+        await reach(action("attach"));
+        await press(enter);
+        await asked(/^files$/);
+        const paper = pdf(["Blood test report", "Haemoglobin 13.2 g/dL (12.0 - 15.5)"]);
+        await patient.give("wrong.pdf", "application/pdf", paper);
+        await until("a file", () => patient.page.has(row));
+        await reach(action("cancel-upload"), back);
+        await press(enter);
+        await until("it is gone", async () => !await patient.page.has(row));
+        assert.equal(await active(action("attach")), true, "the focus goes to the next thing of its kind");
+        await patient.give("report.pdf", "application/pdf", paper);
+        await until("a file", () => patient.page.has(row));
+        await reach(action("send"));
+        await press(enter);
+        await until("it is read", () => patient.page.has(ready), 120_000);
+        await reach(`${ready} summary`, back);
+        await press(enter);
+        await until("what was read", () => patient.page.has(".quote"));
+        await reach(`${ready} ${action("original")}`);
+        await reach(`${ready} ${action("delete-document")}`);
+        await press(enter);
+        await asked(/^Delete this document and everything read from it\? Answers that quoted it stay/);
+        await until("it is deleted", () => patient.page.has('li[data-stage="deleted"]'));
+        assert.equal(await active('li[data-stage="deleted"]'), true, "the focus stays with what it was about");
+    });
+
+    // Chromium knows of a hidden control for a moment longer that it has the focus, and then nothing has it.
+    test("C64 C66 what had the focus and goes hands it on: Stop to the field, a paper's to the paper, a row's to its neighbour", async () => {
+        await begin();
+        const door = gate();
+        model.answer = async function* () {
+            yield "Two nights, ";
+            await door.passed;
+            yield "then home.";
+        };
+        await patient.send("How long?");
+        await patient.state("streaming");
+        await patient.run((css) => document.querySelector(css).focus(), action("stop"));
+        door.open();
+        await answered();
+        const settled = () => patient.run(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50))));
+        await settled();
+        assert.equal(await patient.run((css) => document.activeElement.matches(css), composer), true);
+
+        const paper = { id: "d", patient_id: "amina", case_id: "c", sequence: 1, version: 1, name: "a.pdf", media_type: "", bytes: 1,
+            page: 0, pages: 0, code: null, retryable: true, kind: null, virus_scanned: false, created_at: "" };
+        await withModule(patient.page, "js/view/paper-card.js", () => {
+            self.card = new self.module.Card({});
+            document.body.append(self.card.element);
+        });
+        for (const [stage, control, next] of [["failed", "retry-document", "reading"], ["ready", "delete-document", "deleted"]]) {
+            await patient.run((paper, stage, control) => {
+                self.card.show({ ...paper, stage });
+                self.card.element.querySelector(`[data-action="${control}"]`).focus();
+            }, paper, stage, control);
+            await settled();
+            await patient.run((paper, stage) => self.card.show({ ...paper, stage }), paper, next);
+            await settled();
+            assert.equal(await patient.run(() => document.activeElement === self.card.element), true, next);
+        }
+        await patient.run(() => self.card.element.remove());
+
+        const upload = { key: "k", name: "a.pdf", size: 9, sent: 0, code: null, kept: true, document: null };
+        await withModule(patient.page, "js/view/paper-tray.js", (css) => {
+            const leave = () => document.querySelector(css).focus();
+            self.tray = new self.module.Tray({ remove() {}, retry() {}, leave });
+            document.body.append(self.tray.element);
+        }, composer);
+        for (const [state, control, next, has] of [
+            ["failed", "retry-upload", "uploading", "cancel-upload"],
+            ["uploading", "cancel-upload", "arrived", null],
+        ]) {
+            await patient.run((upload, state, control) => {
+                self.tray.draw([{ ...upload, state }]);
+                self.tray.element.querySelector(`[data-action="${control}"]`).focus();
+            }, upload, state, control);
+            await settled();
+            await patient.run((upload, state) => self.tray.draw([{ ...upload, state }]), upload, next);
+            await settled();
+            assert.equal(await patient.run((css) => document.activeElement.matches(css), has ? action(has) : composer), true, next);
+        }
+        await patient.run(() => self.tray.element.remove());
     });
 
     test("C67 Arabic: blocks from the right, code and names and numbers apart, and a line that begins with a mark does not flip", async () => {

@@ -224,6 +224,35 @@ for (const engine of engines) describe(engine.name, () => {
         assert.equal((await patient.last()).text, text);
     });
 
+    test("C38 C66 Try again says that it was asked and, where nothing came of it, says so and stays", async () => {
+        await begin();
+        const door = inTwoParts("Two nights, and", " then home.");
+        await patient.send("How long?");
+        await patient.until("some words", ({ text }) => text.includes("and"));
+        await patient.page.click(action("stop"));
+        await patient.state("stopped");
+        const offer = `${answers} ${action("retry")}`;
+        const press = () => patient.run((css) => {
+            const button = document.querySelector(css);
+            button.focus();
+            button.click();
+            button.click(); // an impatient finger
+        }, offer);
+        const has = () => patient.run((css) => document.activeElement === document.querySelector(css), offer);
+        await patient.line({ hold: { "/retry": true }, status: { "/retry": 503 } });
+        await press();
+        await patient.remark(/^StoppedAsking again…$/);
+        assert.equal(await has(), true, "the focus stays where it was used");
+        await patient.run(() => self.line.release("/retry"));
+        await patient.remark(/^StoppedThat didn’t work just now\.Try again$/);
+        assert.equal(await has(), true);
+        assert.equal((await patient.asked("POST", "/retry")).length, 1);
+        await patient.line({ status: {} });
+        await press();
+        door.open();
+        assert.equal((await patient.state("complete")).text, "Two nights, and then home.");
+    });
+
     test("C39 C40 a line lost in mid-answer keeps the words and offers a hand, and goes on in the same bubble", async () => {
         await begin();
         const door = inTwoParts("Two nights, and", " then **home**.");

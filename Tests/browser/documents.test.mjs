@@ -7,7 +7,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { engines } from "./engines.mjs";
 import { jpeg, pdf } from "./papers.mjs";
 import { action, composer, Patient } from "./patient.mjs";
-import { Proxy } from "./proxy.mjs";
+import { Proxy, streams } from "./proxy.mjs";
 import { Room } from "./room.mjs";
 import { until } from "./webdriver.mjs";
 
@@ -104,6 +104,17 @@ for (const engine of engines) describe(engine.name, () => {
         await until("chosen again", () => patient.page.has(going("chosen")));
         await patient.page.click(action("send"));
         await says("You have given this file here before: \u2068again.pdf");
+    });
+
+    test("C42 C87 without a stream her report is sent and read all the same: what becomes of it comes by asking", async () => {
+        proxy.answer(streams, 503, { body: "{}" });
+        await arrive(proxy);
+        await patient.give("report.pdf", "application/pdf", pdf(report, 0, 3));
+        await until("chosen", () => patient.page.has(going("chosen")));
+        await patient.page.click(action("send"));
+        await until("it is read", () => patient.page.has(card("ready")), patience);
+        assert.equal(await patient.page.has(going()), false);
+        assert.deepEqual([proxy.told(streams), proxy.asked(streams).length > 0], [0, true]);
     });
 
     test("C83 what is no paper is refused before it is sent, by its bytes, and a picture under a wrong name is not", async () => {
@@ -259,6 +270,32 @@ for (const engine of engines) describe(engine.name, () => {
         await until("the case", () => patient.page.has(action("attach")));
         assert.equal(await patient.page.has(going()), false);
         assert.deepEqual((await amina.snapshot(id)).documents, []);
+    });
+
+    test("C87 what has waited for more than a week is not kept, and she is told; what has for six days is", async () => {
+        await arrive();
+        for (const name of ["new.pdf", "old.pdf"]) await patient.give(name, "application/pdf", pdf([...report, name]));
+        await until("two", () => patient.run(() => document.querySelectorAll('li[data-upload="chosen"]').length === 2));
+        const kept = () => patient.run(() => new Promise((done) => {
+            const day = 24 * 60 * 60 * 1000;
+            indexedDB.open("curaway.papers").onsuccess = ({ target: { result: database } }) => {
+                const uploads = database.transaction("uploads", "readwrite").objectStore("uploads");
+                uploads.getAll().onsuccess = ({ target: { result: all } }) => {
+                    for (const one of all) uploads.put({ ...one, at: Date.now() - (one.name === "old.pdf" ? 7 : 6) * day });
+                };
+                uploads.transaction.oncomplete = () => {
+                    database.close();
+                    done();
+                };
+            };
+        }));
+        await kept();
+        await patient.page.reload();
+        await says("old.pdf\u2069 was not sent for a week and is not kept any longer.");
+        assert.deepEqual(await patient.run(() => [...document.querySelectorAll("li[data-upload] .name")].map((one) => one.textContent)), ["new.pdf"]);
+        await patient.page.reload();
+        await until("it is still there", () => patient.page.has(going("chosen")));
+        assert.equal(await patient.run(() => document.body.textContent.includes("old.pdf")), false, "told once");
     });
 
     test("C87 of two tabs one has the file, and the other when it is closed", async () => {

@@ -139,6 +139,36 @@ export class Patient {
         await this.page.run((more) => { self.line.later += more; }, milliseconds);
     }
 
+    /** What she reads: the entry at the upper edge of the window, how far below it, and whether that could be elsewhere. */
+    reads() {
+        return this.page.run((css) => {
+            const scroller = document.querySelector(".scroller"), edge = scroller.getBoundingClientRect().top;
+            const first = [...document.querySelectorAll(css)].find((one) => one.getBoundingClientRect().bottom > edge);
+            return {
+                id: first?.dataset.messageId,
+                top: Math.round((first?.getBoundingClientRect().top ?? 0) - edge),
+                above: scroller.scrollTop,
+                below: scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight,
+            };
+        }, entries);
+    }
+
+    /** Scrolls up by hand until this entry is there, and on until it is in view. */
+    async readUpTo(id) {
+        await this.page.run((id) => {
+            const scroller = document.querySelector(".scroller");
+            const step = () => {
+                scroller.dispatchEvent(new WheelEvent("wheel", { deltaY: -40 }));
+                const there = document.querySelector(`[data-message-id="${id}"]`)?.getBoundingClientRect();
+                if (there && there.top > scroller.getBoundingClientRect().top) return void (self.upTo = id);
+                scroller.scrollTop -= 300;
+                requestAnimationFrame(step);
+            };
+            step();
+        }, id);
+        await until("the entry to read", () => this.page.run((id) => self.upTo === id, id), 30_000);
+    }
+
     asked(method, ending) {
         return this.page.run((how, end) =>
             self.line.asked.filter(({ method, path }) => method === how && path.endsWith(end)), method, ending);

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { engines } from "./engines.mjs";
+import { pdf } from "./papers.mjs";
 import { action, composer, entries, Patient } from "./patient.mjs";
 import { Room } from "./room.mjs";
 import { until } from "./webdriver.mjs";
@@ -166,12 +167,20 @@ for (const engine of engines) describe(engine.name, () => {
         }));
     });
 
-    test("C46 older messages come in above, and what she reads does not move", async () => {
+    test("C46 older messages and documents come in above, and what she reads does not move", async () => {
         const id = await begin();
+        const cards = () => patient.run(() => document.querySelectorAll("li[data-document]").length);
+        await patient.give("report.pdf", "application/pdf", pdf(["Blood test report", "Haemoglobin 13.2 g/dL"]));
+        await until("a file", () => patient.page.has('li[data-upload="chosen"]'));
+        await patient.page.click(action("send"));
+        await until("it is read", () => patient.page.has('li[data-stage="ready"]'), 120_000);
         for (let at = 0; at < 70; at++) await amina.say(id, `Question ${at}`);
         await patient.page.reload();
         await patient.takeHold();
         await until("the case", () => patient.page.has(entries));
+        await until("documents may be shown", () => patient.page.has(action("attach")));
+        await pause(200);
+        assert.equal(await cards(), 0, "its place is further up, among messages that are not here yet");
         // What moves while it scrolls is compared with what stood in view.
         const moved = await patient.run(() => {
             const scroller = document.querySelector(".scroller"), list = document.querySelector("[data-timeline]");
@@ -198,6 +207,7 @@ for (const engine of engines) describe(engine.name, () => {
         assert.ok(moved);
         await until("the very first message", () => patient.run(() =>
             document.querySelector("[data-timeline] > li[data-message-id]").textContent.includes("welcome to Curaway")), 60_000);
+        assert.equal(await cards(), 1);
         const jumps = await patient.run(() => self.jumps);
         assert.ok(jumps.length > 20);
         assert.ok(Math.max(...jumps) <= 1, `it jumped by ${Math.max(...jumps)}`);
@@ -215,6 +225,82 @@ for (const engine of engines) describe(engine.name, () => {
         });
         await until("half as high", async () => (await scroller()).height < 250);
         await until("the last line in view", async () => (await scroller()).bottom <= 1);
+    });
+
+    test("C47 C64 a tablet that is turned keeps her words, her focus, her file and what she reads", async () => {
+        const id = await begin();
+        await patient.page.resize(1_100, 700);
+        for (let at = 0; at < 12; at++) await amina.say(id, `Question ${at}`);
+        const { messages } = await amina.snapshot(id);
+        await patient.give("report.pdf", "application/pdf", pdf(["One"]));
+        await until("a file", () => patient.page.has('li[data-upload="chosen"]'));
+        await patient.write("Not yet");
+        await patient.readUpTo(messages[8].id);
+        await patient.run(() => { self.held = document.querySelector("curaway-chat"); });
+        const before = await patient.reads();
+        assert.ok(before.above > 50 && before.below > 300, JSON.stringify(before));
+        for (const width of [800, 1_100, 800]) {
+            await patient.page.resize(width, 700);
+            await until(`${width} pixels`, () => patient.run((wide) =>
+                Boolean(document.querySelector(".stage.wide > .side")) === wide, width > 900));
+            await until("the same place", async () => {
+                const { id, top } = await patient.reads();
+                return id === before.id && Math.abs(top - before.top) <= 2;
+            });
+            assert.deepEqual(await patient.run((css) => {
+                const field = document.querySelector(css);
+                return [field.value, document.activeElement === field, document.querySelector("curaway-chat") === self.held,
+                    document.querySelectorAll('li[data-upload="chosen"]').length];
+            }, composer), ["Not yet", true, true, 1]);
+            // Each way out once, in view: beside the list or above what is open.
+            assert.deepEqual(await patient.run(() => ["back", "language"].map((name) =>
+                [...document.querySelectorAll(`[data-action="${name}"]`)].filter((one) => one.offsetParent).length)),
+            [width > 900 ? 0 : 1, 1]);
+        }
+        await patient.page.resize(1_100, 700);
+        await until("wide", () => patient.page.has(".stage.wide"));
+        // A finger on what goes with the turn: the focus goes to the heading, not nowhere.
+        await patient.run(() => document.querySelector(".side [data-action=new-case]").focus());
+        await patient.page.resize(800, 700);
+        await until("the heading", () => patient.run(() => document.activeElement.matches("main h1")));
+    });
+
+    test("C14 loaded anew in the midst of reading, it shows the same place; at the end, the end; and no word of it is kept", async () => {
+        const id = await begin();
+        for (let at = 0; at < 45; at++) await amina.say(id, `Question ${at}`);
+        const messages = await amina.history(id);
+        const again = async () => {
+            await patient.page.reload();
+            await until("the case", () => patient.page.has(entries));
+        };
+        await again();
+        await until("the end", async () => (await patient.reads()).below <= 70);
+        await patient.readUpTo(messages[12].id);
+        const before = await patient.reads();
+        assert.ok(before.above > 300 && before.below > 1_000, JSON.stringify(before));
+        for (let time = 0; time < 2; time++) {
+            await again();
+            await until("the same place", async () => {
+                const { id, top } = await patient.reads();
+                return id === before.id && Math.abs(top - before.top) <= 2;
+            });
+        }
+        const kept = () => patient.run(() => {
+            dispatchEvent(new PageTransitionEvent("pagehide"));
+            return Object.entries({ ...sessionStorage }).filter(([key]) => key.startsWith("curaway.place.")).map(([, value]) => value);
+        });
+        assert.deepEqual((await kept()).map((value) => JSON.parse(value)), [{ id: before.id, top: before.top }]);
+        await patient.page.click(action("jump"));
+        await until("the end", async () => (await patient.reads()).below <= 70);
+        assert.deepEqual(await kept(), []);
+        await again();
+        await until("the end", async () => (await patient.reads()).below <= 70);
+        await patient.readUpTo(messages[60].id);
+        assert.equal((await kept()).length, 1);
+        await patient.run(() => { location.hash = "#/"; });
+        await patient.page.click(action("sign-out"));
+        await until("the door", () => patient.page.has('button[data-person="amina"]'));
+        assert.deepEqual(await kept(), [], "nothing of hers stays behind");
     });
 
     test("C48 her words stand there, as being sent, before the server has heard them", async () => {

@@ -10,12 +10,19 @@ const words = {
     "remove.named": ["Remove {name}", "إزالة {name}"],
     retry: ["Try again", "إعادة المحاولة"],
     delete: ["Delete", "حذف"],
-    sure: ["Delete this document and everything read from it?", "حذف هذا المستند وكل ما قُرئ منه؟"],
+    sure: [
+        "Delete this document and everything read from it? Answers that quoted it stay in the conversation.",
+        "حذف هذا المستند وكل ما قُرئ منه؟ تبقى الإجابات التي اقتبست منه في المحادثة.",
+    ],
     full: [
         "Ten files are here already. Wait until some have arrived, or remove one.",
         "هنا عشرة ملفات بالفعل. انتظر حتى يصل بعضها، أو أزل أحدها.",
     ],
     unkept: ["Keep this page open until it has arrived.", "أبقِ هذه الصفحة مفتوحة حتى يصل."],
+    forgotten: [
+        "{name} was not sent for a week and is not kept any longer. Please choose it again.",
+        "لم يُرسل {name} منذ أسبوع ولم يعد محفوظًا. يُرجى اختياره مرة أخرى.",
+    ],
     already: ["You have given this file here before: {name}", "سبق أن قدّمت هذا الملف هنا: {name}"],
     chosen: ["Not sent yet", "لم يُرسل بعد"],
     stalled: ["Waiting for the network, {percent} %", "في انتظار الشبكة، {percent} %"],

@@ -40,6 +40,8 @@ import { sending } from "./outbox.js";
  * @property {boolean} transient sending it again by itself makes sense
  */
 
+/** An ended attempt that somebody wants another of. @typedef {{id: string, attempt: number, failed: boolean}} Again */
+
 /**
  * @typedef {object} Conversation
  * @property {string} caseId
@@ -48,6 +50,7 @@ import { sending } from "./outbox.js";
  * @property {ReadonlyMap<string, Reply>} replies
  * @property {ReadonlySet<string>} past attempts that a snapshot knew to be over: what is still told of them is old
  * @property {readonly Pending[]} pending
+ * @property {Again | null} again
  * @property {boolean} more older messages exist on the server
  * @property {"idle" | "loading" | "failed"} older
  * @property {boolean} loaded a snapshot has been seen
@@ -69,6 +72,7 @@ import { sending } from "./outbox.js";
  *     | {type: "send.failed", clientMessageId: string, code: string, transient: boolean}
  *     | {type: "send.again", clientMessageId: string} | {type: "send.discarded", clientMessageId: string}
  *     | {type: "stop.asked", replyId: string} | {type: "stop.failed", replyId: string}
+ *     | {type: "retry.asked" | "retry.failed", replyId: string}
  *     | {type: "stale"}} Action
  */
 
@@ -84,6 +88,7 @@ export function initial(caseId) {
         replies: new Map(),
         past: new Set(),
         pending: [],
+        again: null,
         more: false,
         older: "idle",
         loaded: false,
@@ -133,6 +138,13 @@ export function reduce(state, action) {
             const reply = state.replies.get(action.replyId);
             return reply ? put(state, { ...reply, stopping: action.type === "stop.asked" }) : state;
         }
+        case "retry.asked":
+            return {
+                ...state,
+                again: { id: action.replyId, attempt: attemptOf(state, action.replyId), failed: false },
+            };
+        case "retry.failed":
+            return { ...state, again: state.again && { ...state.again, failed: true } };
     }
 }
 
@@ -140,6 +152,17 @@ export function reduce(state, action) {
 export function activeReply(state) {
     for (const reply of state.replies.values()) if (isActive(reply)) return reply;
     return null;
+}
+
+/** @param {Conversation} state @param {string} id */
+function attemptOf(state, id) {
+    return state.replies.get(id)?.attempt ?? state.messages.get(id)?.version ?? 0;
+}
+
+/** What became of the wish for another attempt. With one it is forgotten. @param {Conversation} state @param {string} id */
+export function wished(state, id) {
+    const { again } = state;
+    return again?.id !== id || again.attempt !== attemptOf(state, id) ? null : again.failed ? "failed" : "asked";
 }
 
 /** @param {Reply} reply */

@@ -115,6 +115,11 @@ export function isBusy({ stage }) {
     return stage === "received" || stage === "scanned" || stage === "reading" || stage === "extracting";
 }
 
+/** Whether the server has more to say soon: of what it reads, or of what has arrived and is not a document yet. @param {Papers} papers */
+export function isAwaited({ documents, uploads }) {
+    return uploads.some(({ state }) => state === "arrived") || [...documents.values()].some(isBusy);
+}
+
 /**
  * Why a file is not worth sending; null when it is. Types are told by the first bytes, not by the name.
  * @param {number} size @param {Uint8Array} head the first 16 bytes @param {number} largest bytes the server takes

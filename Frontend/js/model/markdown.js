@@ -130,7 +130,8 @@ function interrupts(lines, at, depth) {
 /** @param {Kind} kind @param {Line[]} lines @param {number} at @param {number} depth @returns {number} */
 function endOf(kind, lines, at, depth) {
     let end = at + 1;
-    const line = (/** @type {number} */ index) => lines[index]?.text ?? "";
+    /** @param {number} index */
+    const line = (index) => lines[index]?.text ?? "";
     switch (kind) {
         case "heading":
         case "rule":

@@ -6,8 +6,10 @@
 
 /** @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} Store */
 
-const outboxKey = (/** @type {string} */ caseId) => `curaway.outbox.${caseId}`;
-const draftKey = (/** @type {string} */ caseId) => `curaway.draft.${caseId}`;
+/** @param {string} caseId */
+const outboxKey = (caseId) => `curaway.outbox.${caseId}`;
+/** @param {string} caseId */
+const draftKey = (caseId) => `curaway.draft.${caseId}`;
 
 /** @param {string} clientMessageId @param {string} body @param {number} at @returns {Pending} */
 export function sending(clientMessageId, body, at) {
@@ -32,11 +34,10 @@ export function pendingOf(store, caseId) {
 
 /**
  * A refusal is still a refusal after a reload; what failed for want of a network goes out again by itself.
- * @param {unknown} one @returns {Pending[]}
+ * @param {Partial<Record<keyof Pending, unknown>> | null} one @returns {Pending[]}
  */
 function understood(one) {
-    if (typeof one !== "object" || one === null) return [];
-    const { clientMessageId, body, at, state, code, transient } = /** @type {Record<string, unknown>} */ (one);
+    const { clientMessageId, body, at, state, code, transient } = one ?? {};
     if (typeof clientMessageId !== "string" || typeof body !== "string") return [];
     const pending = sending(clientMessageId, body, typeof at === "number" ? at : 0);
     if (state !== "failed" || transient === true) return [pending];

@@ -3,7 +3,7 @@
 
 /** @import {Message, Sender} from "../wire/types.js" */
 /** @import {Conversation, Pending, Reply} from "./conversation.js" */
-import { isActive } from "./conversation.js";
+import { isActive, wished } from "./conversation.js";
 
 /** @typedef {"sending" | "sent" | "failed" | "queued" | "thinking" | "streaming" | "complete" | "stopped" | "interrupted"} ItemState */
 
@@ -20,6 +20,7 @@ import { isActive } from "./conversation.js";
  * @property {number | null} at
  * @property {number} since when waiting began (answers in flight)
  * @property {boolean} canRetry
+ * @property {"asked" | "failed" | null} again another attempt was asked for, or could not be
  * @property {string | null} code
  * @property {boolean} transient it failed, and goes out again by itself
  * @property {string | null} clientMessageId
@@ -69,7 +70,9 @@ export function timeline(state) {
     const last = items.findLastIndex((one) => one.sender === "ai");
     for (let at = last; at >= 0; at--) {
         const item = items[at];
-        if (item?.canRetry && (at < last || busy || nobody)) items[at] = { ...item, canRetry: false };
+        if (!item?.canRetry) continue;
+        const canRetry = at === last && !busy && !nobody, again = wished(state, item.id);
+        if (!canRetry || again) items[at] = { ...item, canRetry, again };
     }
     return items;
 }
@@ -87,6 +90,7 @@ const blank = {
     at: null,
     since: 0,
     canRetry: false,
+    again: null,
     code: null,
     transient: false,
     clientMessageId: null,
@@ -153,5 +157,6 @@ export function isBeingWritten(item) {
 /** @param {Item} a @param {Item} b */
 export function sameItem(a, b) {
     return a.state === b.state && a.body === b.body && a.id === b.id && a.canRetry === b.canRetry &&
+        a.again === b.again &&
         a.answeredBy === b.answeredBy && a.code === b.code && a.at === b.at && a.since === b.since;
 }

@@ -30,6 +30,15 @@ function view(entries, from, to) {
     return { first: entries[from]?.key ?? null, last: to >= entries.length ? null : entries[to - 1]?.key ?? null };
 }
 
+/**
+ * From which place on all there is may stand on the page: what lies before it has its place among entries that are not there,
+ * or not here yet. @param {readonly {readonly sequence: number}[]} entries @param {number} from
+ * @param {boolean} more older ones exist on the server
+ */
+export function lowest(entries, from, more) {
+    return from === 0 && !more ? -1 : entries[from]?.sequence ?? -1;
+}
+
 /** The reader comes near the upper edge. @param {View} now @param {Entries} entries @returns {View} */
 export function earlier(now, entries) {
     const { from, to } = slice(now, entries), up = Math.max(0, from - step);

@@ -22,7 +22,7 @@ import { Viewport } from "./viewport.js";
  * @property {Config | null} config
  * @property {CareCase | null} known what the list knows of it already
  * @property {HTMLElement[]} tools what stands at the end of the header
- * @property {(() => void) | null} back
+ * @property {() => void} back
  * @property {(text: string) => void} announce
  */
 
@@ -39,6 +39,8 @@ export class Chat extends HTMLElement {
     #composer = new Composer();
     /** What stood there when it came is history to it. @type {import("./narrator.js").Narrator | null} */
     #narrator = null;
+    /** @type {import("./reading-place.js").ReadingPlace | null} */
+    #place = null;
     #banner;
     #list;
     #viewport;
@@ -109,11 +111,17 @@ export class Chat extends HTMLElement {
             () => clearInterval(beat),
         );
         this.#draw();
-        // Nothing is told of the first picture, so it is not fetched for it.
-        import("./narrator.js").then(({ Narrator }) => {
-            this.#narrator = new Narrator();
-            this.#schedule();
-        }, () => {});
+        // The first picture needs neither, so they are not fetched for it.
+        Promise.all([import("./narrator.js"), import("./reading-place.js")]).then(
+            ([{ Narrator }, { ReadingPlace }]) => {
+                if (!this.isConnected) return;
+                this.#narrator = new Narrator();
+                this.#place = new ReadingPlace(letters, this.#viewport, this.#list, (view) => this.#turn(view));
+                this.#cleanup.push(this.#place.close);
+                this.#schedule();
+            },
+            () => {},
+        );
         this.#bringPapers();
         // Who came here by key or by ear goes on from here; on a phone the keyboard stays shut.
         if (!this.#composer.focusIfKeyboard()) this.querySelector("h1")?.focus({ preventScroll: true });
@@ -137,7 +145,7 @@ export class Chat extends HTMLElement {
         return h(
             "header",
             { class: "bar" },
-            back && button("back", { class: "tool", "aria-label": t("cases.back"), onclick: back }, icon("back")),
+            button("back", { class: "tool", "aria-label": t("cases.back"), onclick: back }, icon("back")),
             h("div", { class: "about" }, h("h1", { tabindex: -1 }, this.#title), this.#status),
             ...tools,
         );
@@ -173,6 +181,7 @@ export class Chat extends HTMLElement {
         const words = this.#narrator?.tell(items) ?? [];
         if (words.length > 0) this.#around.announce(words.join("\n"));
         this.#viewport.begin();
+        this.#place?.drawn(items);
     }
 
     #show() {
@@ -181,7 +190,7 @@ export class Chat extends HTMLElement {
         if (this.#part.first === null && this.#letters.state.loaded) {
             this.#part = { ...this.#part, first: items[now.from]?.key ?? null };
         }
-        this.#viewport.change(() => this.#list.show(items, now));
+        this.#viewport.change(() => this.#list.show(items, now, this.#letters.state.more));
     }
 
     /** @param {part.View} next @returns {boolean} whether it shows anything else */

@@ -145,6 +145,8 @@ export class Composer extends HTMLElement {
 
     #buttons() {
         const empty = this.#empty;
+        // The answer ends under somebody's finger: what to do next is in the field.
+        if (!this.#answering && this.#stop === document.activeElement) this.focus();
         this.#stop.hidden = !this.#answering;
         // While an answer runs Stop stands in its place, unless there is something new to send.
         this.#send.hidden = this.#answering && empty;

@@ -2,6 +2,7 @@
 // and from "thinking" to "complete": it is changed, never replaced.
 
 /** @import {Item} from "../model/timeline.js" */
+/** @import {Waiting} from "../model/waiting.js" */
 /** @import {Word} from "../i18n/en.js" */
 import { direction, t, timeOfDay } from "../i18n/language.js";
 import { firstStrong, isolated } from "../model/direction.js";
@@ -18,11 +19,8 @@ import { LiveMarkdown, make } from "./live-markdown.js";
  * @property {() => void} reconnect
  */
 
-const waitingWords = /** @type {const} */ ({
-    thinking: "answer.thinking",
-    timed: "answer.thinking_for",
-    still: "answer.still",
-});
+/** @type {Record<Waiting["phase"], Word>} */
+const waitingWords = { thinking: "answer.thinking", timed: "answer.thinking_for", still: "answer.still" };
 
 export class MessageView {
     /** @type {Item | null} */
@@ -77,10 +75,10 @@ export class MessageView {
         this.#body.hidden = item.body === "";
         this.#lost &&= isBeingWritten(item);
         set(this.element, "data-lost", this.#lost);
-        if (before && before.state === item.state && before.canRetry === item.canRetry && before.code === item.code) {
-            return;
-        }
-        this.#remark(item);
+        if (
+            before?.state !== item.state || before.canRetry !== item.canRetry || before.again !== item.again ||
+            before.code !== item.code
+        ) this.#remark(item);
     }
 
     /** The clock moved on. @param {number} now @param {boolean} lost nothing comes any more while this is written */
@@ -103,11 +101,13 @@ export class MessageView {
 
     /** @param {Item} item */
     #remark(item) {
-        const hadFocus = this.#meta.contains(document.activeElement);
+        const at = document.activeElement, hadFocus = this.#meta.contains(at);
         this.#meta.replaceChildren(...this.#remarks(item));
         this.#meta.hidden = this.#meta.childNodes.length === 0;
-        // The control that was used is gone: the focus stays with its message instead of falling to the page.
-        if (hadFocus) this.element.focus({ preventScroll: true });
+        if (!hadFocus) return;
+        // The control that was used is another or gone: then the focus stays with its message, and falls not to the page.
+        const same = this.#meta.querySelector(`[data-action="${at?.getAttribute("data-action")}"]`);
+        (same instanceof HTMLElement ? same : this.element).focus({ preventScroll: true });
     }
 
     /** @param {Item} item @returns {HTMLElement[]} */
@@ -183,7 +183,10 @@ export class MessageView {
     /** @param {Item} item */
     #retry(item) {
         if (!item.canRetry) return [];
-        return [act("retry", "again", () => this.#item && this.#wishes.retry(this.#item), icon("retry"))];
+        const asked = item.again === "asked", word = asked ? "answer.asked" : "again";
+        const offer = act("retry", word, () => this.#item && this.#wishes.retry(this.#item), icon("retry"));
+        set(offer, "aria-disabled", asked && "true");
+        return item.again === "failed" ? [h("span", { class: "why" }, t("answer.not_asked")), offer] : [offer];
     }
 }
 

@@ -69,14 +69,18 @@ export class Card {
         say(this.#step, words(one));
         say(this.#virus, p(one.virus_scanned ? "scanned" : "unscanned"));
         this.#trouble(false);
-        this.#details.hidden = one.stage !== "ready";
-        const hadFocus = this.element.contains(document.activeElement);
-        this.#retry.hidden = !(one.stage === "failed" && one.retryable);
-        this.#delete.hidden = one.stage === "deleted";
-        // What had the focus may be gone.
-        if (hadFocus && !this.element.contains(document.activeElement)) this.element.focus();
+        this.#give(this.#details, one.stage === "ready");
+        this.#give(this.#retry, one.stage === "failed" && one.retryable);
+        this.#give(this.#delete, one.stage !== "deleted");
         say(this.#delete, p(model.isBusy(one) ? "cancel" : "delete"));
         if (one.stage === "deleted") this.#read.replaceChildren();
+    }
+
+    /** A part of it, or no longer: before that the focus leaves it, since afterwards nothing tells that it was there. */
+    /** @param {HTMLElement} part @param {boolean} is */
+    #give(part, is) {
+        if (!is && part.contains(document.activeElement)) this.element.focus();
+        part.hidden = !is;
     }
 
     /** @param {boolean} is */

@@ -14,7 +14,7 @@ const cross = ["M6.5 6.5l11 11", "M17.5 6.5l-11 11"];
  * @typedef {object} Wishes
  * @property {(key: string) => void} remove
  * @property {(key: string) => void} retry
- * @property {() => void} leave the last row is gone, and had the focus
+ * @property {() => void} leave nothing of the row that had the focus can have it any more
  */
 
 export class Tray {
@@ -82,10 +82,12 @@ class Row {
     #bar;
     #retry;
     #remove;
+    #leave;
     element;
 
     /** @param {Upload} one @param {Wishes} wishes */
     constructor({ key, name, size: bytes }, wishes) {
+        this.#leave = wishes.leave;
         this.#bar = h("div", {
             class: "progress",
             role: "progressbar",
@@ -125,7 +127,9 @@ class Row {
         set(this.#bar, "aria-valuenow", percent);
         this.#bar.hidden = failed || one.state === "chosen";
         this.#fill.style.inlineSize = `${percent}%`;
-        if (!failed && this.#retry === document.activeElement) this.#remove.focus();
+        // Before they go: what is hidden has the focus for a moment longer, and then nothing has.
+        if (arrived && this.element.contains(document.activeElement)) this.#leave();
+        else if (!failed && this.#retry === document.activeElement) this.#remove.focus();
         this.#retry.hidden = !failed;
         this.#remove.hidden = arrived;
     }

@@ -68,6 +68,7 @@ export class Papers {
         composer.prepend(this.#tray.element, this.#tray.hint);
         composer.onFiles = () => this.#send();
         this.#stop = letters.listen(() => this.#hear());
+        letters.awaited = () => !this.#left && model.isAwaited(this.#papers);
         this.#hear();
         this.#restore();
     }
@@ -197,7 +198,10 @@ export class Papers {
 
     /** What a reload interrupted. */
     async #restore() {
-        for (const one of await kept(this.#patient, this.#letters.state.caseId, Date.now())) {
+        const { found, forgotten } = await kept(this.#patient, this.#letters.state.caseId, Date.now());
+        if (this.#left) return;
+        if (forgotten.length > 0) this.#tray.say(forgotten.map((name) => p("forgotten", { name })).join("\n"));
+        for (const one of found) {
             await this.#add(one, one.sent ? "waiting" : "chosen");
             if (this.#left) return;
         }

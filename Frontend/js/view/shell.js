@@ -5,6 +5,7 @@
 /** @import {Correspondence} from "../wire/correspondence.js" */
 /** @import {Session} from "../wire/session.js" */
 /** @import {CareCase, Config, Person} from "../wire/types.js" */
+/** @import {SignIn} from "./sign-in.js" */
 import { choose, language, preferred, speak, t } from "../i18n/language.js";
 import { uuid } from "../wire/clock.js";
 import { listen } from "../wire/page.js";
@@ -29,8 +30,8 @@ export class Shell extends HTMLElement {
     #correspond;
     /** @type {Config | null} */
     #config = null;
-    /** @type {Person[] | null} */
-    #people = null;
+    /** @type {SignIn | null} */
+    #door = null;
     /** @type {CareCase[] | null} */
     #cases = null;
     #failed = false;
@@ -43,6 +44,7 @@ export class Shell extends HTMLElement {
     #list = new CaseList();
     #announcer = h("div", { class: "unseen", role: "status", "aria-live": "polite", "aria-atomic": "true" });
     #stage = h("div", { class: "stage" });
+    #side = h("aside", { class: "side" });
     #wide = matchMedia("(min-width: 900px)");
 
     /** @param {Parts} parts */
@@ -56,7 +58,7 @@ export class Shell extends HTMLElement {
     connectedCallback() {
         this.append(this.#stage, this.#announcer);
         addEventListener("hashchange", () => this.#route());
-        this.#wide.addEventListener("change", () => this.#draw());
+        this.#wide.addEventListener("change", () => this.#open ? this.#arrange() : this.#draw());
         listen(() => this.#open);
         document.addEventListener("visibilitychange", () => {
             if (!document.hidden && this.#session.signedIn) this.#load();
@@ -105,8 +107,7 @@ export class Shell extends HTMLElement {
             const letters = this.#open = this.#correspond(id);
             letters.listen(() => this.#heard(letters));
         }
-        if (!this.#session.signedIn) this.#meet();
-        else this.#load();
+        if (this.#session.signedIn) this.#load();
         this.#draw();
     }
 
@@ -121,28 +122,10 @@ export class Shell extends HTMLElement {
         this.#drawList();
     }
 
-    async #meet() {
-        this.#failed = false;
-        try {
-            const { clerk } = this.#config ??= await this.#api.config();
-            if (!clerk) this.#people = await this.#api.people();
-            else {
-                await this.#session.join(clerk, () => this.#left());
-                // Clerk tells no language: whoever comes from there keeps the one on the screen.
-                if (this.#session.signedIn) {
-                    await this.#welcome(null, { ...await this.#api.me(), language: language() });
-                }
-            }
-        } catch {
-            this.#failed = true;
-        }
-        if (!this.#session.signedIn || this.#failed) this.#draw();
-    }
-
     /** @param {string | null} token @param {Person} who */
     async #welcome(token, who) {
         this.#session.begin(token, who);
-        this.#expired = this.#failed = false;
+        this.#expired = false;
         this.#cases = null;
         await speak(preferred(who.language));
         this.#route();
@@ -159,17 +142,6 @@ export class Shell extends HTMLElement {
         if (this.#session.signedIn) this.#drawList();
     }
 
-    /** @param {Person} person */
-    async #signIn(person) {
-        try {
-            const { token, person: who } = await this.#api.signIn(person.id);
-            await this.#welcome(token, who);
-        } catch {
-            this.#failed = true;
-            this.#route();
-        }
-    }
-
     async #signOut() {
         this.#cases = null;
         this.#expired = false;
@@ -180,15 +152,6 @@ export class Shell extends HTMLElement {
         import("../wire/kept.js").then(({ forgetAll }) => forgetAll(), () => {});
         await this.#session.end().catch(() => {});
         this.#route();
-    }
-
-    async #enter() {
-        try {
-            await this.#session.signIn();
-        } catch {
-            this.#failed = true;
-            this.#draw();
-        }
     }
 
     async #begin() {
@@ -259,42 +222,48 @@ export class Shell extends HTMLElement {
             const { SignIn } = await door();
             if (this.#session.signedIn) return;
             if (!customElements.get("curaway-sign-in")) customElements.define("curaway-sign-in", SignIn);
-            const signIn = new SignIn();
-            this.#stage.replaceChildren(signIn);
-            signIn.show({
-                people: this.#people,
-                elsewhere: this.#session.elsewhere,
-                onEnter: () => this.#enter(),
-                failed: this.#failed,
-                expired: this.#expired,
-                onChoose: (person) => this.#signIn(person),
-                onReload: () => this.#meet(),
-                tools: [this.#languageTool()],
+            this.#door ??= new SignIn({
+                api: this.#api,
+                session: this.#session,
+                left: () => this.#left(),
+                welcome: (token, who) => this.#welcome(token, who),
             });
-            return;
+            if (!this.#door.isConnected) this.#stage.replaceChildren(this.#door);
+            return this.#door.show(this.#expired, [this.#languageTool()]);
         }
-        const wide = this.#wide.matches;
-        this.#stage.classList.toggle("wide", wide);
         const chat = letters && new Chat({
             correspondence: letters,
             patient: this.#session.person?.id ?? "",
             config: this.#config,
             known: this.#cases?.find((one) => one.id === letters.state.caseId) ?? null,
-            tools: wide ? [] : [this.#languageTool()],
-            back: wide ? null : () => location.hash = "#/",
+            tools: [this.#languageTool()],
+            back: () => location.hash = "#/",
             announce: (words) => this.#announce(words),
         });
-        const main = h("main", { class: "pane" });
-        if (chat) main.append(chat);
-        else {main.append(h(
+        const empty = () =>
+            h(
                 "div",
                 { class: "empty quiet" },
                 mark("logo large"),
                 h("p", {}, t("cases.choose")),
                 h("p", { class: "emergency-line" }, t("emergency.line")),
-            ));}
-        if (wide) this.#stage.replaceChildren(h("aside", { class: "side" }, this.#list), main);
-        else this.#stage.replaceChildren(chat ? main : h("main", { class: "pane" }, this.#list));
+            );
+        const main = chat ?? (this.#wide.matches ? empty() : this.#list);
+        this.#stage.replaceChildren(h("main", { class: "pane" }, main));
+        this.#arrange();
+    }
+
+    /** The list goes beside what is open, or away: what is open stays as it is, with its place, its focus and its files. */
+    #arrange() {
+        const wide = this.#wide.matches, at = document.activeElement;
+        this.#stage.classList.toggle("wide", wide);
+        if (wide) {
+            this.#side.append(this.#list);
+            this.#stage.prepend(this.#side);
+        } else this.#side.remove();
         this.#drawList();
+        // What had the focus has gone with the list, or for it.
+        const heading = this.#stage.querySelector("main h1");
+        if (at?.closest(".side, .tool") && heading instanceof HTMLElement) heading.focus({ preventScroll: true });
     }
 }

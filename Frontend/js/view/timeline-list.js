@@ -5,6 +5,7 @@
 /** @import {Item} from "../model/timeline.js" */
 /** @import {Slice} from "../model/window.js" */
 /** @import {Wishes} from "./message.js" */
+import { lowest } from "../model/window.js";
 import { day, midnight } from "../i18n/language.js";
 import { h, say } from "./dom.js";
 import { MessageView } from "./message.js";
@@ -29,15 +30,15 @@ export class TimelineList {
         this.#wishes = wishes;
     }
 
-    /** @param {readonly Item[]} items @param {Slice} slice @returns {Change} */
-    show(items, { from, to }) {
+    /** @param {readonly Item[]} items @param {Slice} slice @param {boolean} more older ones exist @returns {Change} */
+    show(items, { from, to }, more) {
         /** @type {HTMLElement[]} */
         const wanted = [];
         /** @type {Map<string, MessageView>} */
         const views = new Map();
         /** @type {Map<number, HTMLElement>} */
         const days = new Map();
-        let today = NaN, low = from === 0 ? -1 : items[from]?.sequence ?? -1;
+        let today = NaN, low = lowest(items, from, more);
         for (const item of items.slice(from, to)) {
             wanted.push(...this.papers(low, item.sequence));
             low = item.sequence;
@@ -64,11 +65,11 @@ export class TimelineList {
     #news(items) {
         let news = 0, newest = this.#newest;
         for (let at = items.length - 1; at >= 0; at--) {
-            const { sequence, sender } = /** @type {Item} */ (items[at]);
-            if (sequence === Infinity) continue;
-            if (sequence <= this.#newest) break;
-            newest = Math.max(newest, sequence);
-            if (sender !== "patient") news++;
+            const item = items[at];
+            if (!item || item.sequence === Infinity) continue;
+            if (item.sequence <= this.#newest) break;
+            newest = Math.max(newest, item.sequence);
+            if (item.sender !== "patient") news++;
         }
         this.#newest = newest;
         return news;

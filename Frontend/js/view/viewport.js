@@ -115,6 +115,14 @@ export class Viewport {
         this.#offer();
     }
 
+    /** Brings an entry in and keeps it so far below the upper edge. @param {() => Element | null} bring @param {number} top */
+    hold(bring, top) {
+        this.#follow = scroll.released(this.#follow);
+        const element = bring();
+        if (element) this.#restore({ element, top });
+        this.#offer();
+    }
+
     toEnd() {
         this.#follow = scroll.jumped(this.#ports.answer()?.id ?? null);
         this.#unseen = 0;

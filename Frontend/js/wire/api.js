@@ -1,7 +1,7 @@
 // The addresses of docs/protocol/http.md as functions. What comes back is decoded; what goes wrong is a Problem with a
 // stable code ("network" when nothing answered at all). The token travels in a header, never in an address.
 
-/** @import {CareCase, ChatResult, Config, Language, Page, Person, ReplyResult, SignedIn, Snapshot} from "./types.js" */
+/** @import {CareCase, ChatResult, Config, Language, Page, ReplyResult, Snapshot} from "./types.js" */
 import * as decode from "./decode.js";
 
 /** Longer than the server's own longest wait is never useful. */
@@ -51,57 +51,42 @@ export class Api {
 
     /** @returns {Promise<Config>} */
     config() {
-        return this.#ask("GET", "/api/v1/config", decode.config, { open: true });
-    }
-
-    /** @returns {Promise<Person[]>} */
-    people() {
-        return this.#ask("GET", "/dev/people", decode.people, { open: true });
-    }
-
-    /** @param {string} person @returns {Promise<SignedIn>} */
-    signIn(person) {
-        return this.#ask("POST", "/dev/sign-in", decode.signedIn, { open: true, body: { person } });
-    }
-
-    /** @returns {Promise<Person>} */
-    me() {
-        return this.#ask("GET", "/api/v1/me", decode.person);
+        return this.ask("GET", "/api/v1/config", decode.config, { open: true });
     }
 
     /** @returns {Promise<CareCase[]>} */
     cases() {
-        return this.#ask("GET", "/api/v1/cases", decode.cases);
+        return this.ask("GET", "/api/v1/cases", decode.cases);
     }
 
     /** @param {Language} language @param {string} client_case_id @returns {Promise<CareCase>} */
     openCase(language, client_case_id) {
-        return this.#ask("POST", "/api/v1/cases", decode.careCase, { body: { language, client_case_id } });
+        return this.ask("POST", "/api/v1/cases", decode.careCase, { body: { language, client_case_id } });
     }
 
     /** @param {string} id @returns {Promise<Snapshot>} */
     snapshot(id) {
-        return this.#ask("GET", address(id), decode.snapshot);
+        return this.ask("GET", address(id), decode.snapshot);
     }
 
     /** @param {string} id @param {number} before @returns {Promise<Page>} */
     older(id, before) {
-        return this.#ask("GET", `${address(id)}/messages?before=${before}&limit=50`, decode.page);
+        return this.ask("GET", `${address(id)}/messages?before=${before}&limit=50`, decode.page);
     }
 
     /** @param {string} id @param {string} message @param {string} client_message_id @returns {Promise<ChatResult>} */
     chat(id, message, client_message_id) {
         const body = { message, client_message_id }, headers = { Prefer: "respond-async" };
-        return this.#ask("POST", `${address(id)}/chat`, decode.chatResult, { body, headers });
+        return this.ask("POST", `${address(id)}/chat`, decode.chatResult, { body, headers });
     }
 
     /** @param {string} id @param {string} reply @param {"stop" | "retry"} verb @returns {Promise<ReplyResult>} */
     reply(id, reply, verb) {
         const path = `${address(id)}/replies/${encodeURIComponent(reply)}/${verb}`;
-        return this.#ask("POST", path, (said) => decode.replyResult(decode.fields(said)?.reply));
+        return this.ask("POST", path, (said) => decode.replyResult(decode.fields(said)?.reply));
     }
 
-    /** What has no verb here. @param {string} path @param {RequestInit & {headers: Record<string, string>}} init */
+    /** The answer itself. @param {string} path @param {RequestInit & {headers: Record<string, string>}} init */
     raw(path, init) {
         return this.#authorised(path, init);
     }
@@ -120,7 +105,8 @@ export class Api {
      * @param {string} path @param {RequestInit & {headers: Record<string, string>}} init @returns {Promise<Response>}
      */
     async #authorised(path, init) {
-        const send = (/** @type {string | null} */ token) =>
+        /** @param {string | null} token */
+        const send = (token) =>
             this.#fetch(
                 path,
                 token === null ? init : {
@@ -138,12 +124,13 @@ export class Api {
     }
 
     /**
+     * What has no verb here, too.
      * @template T
      * @param {string} method @param {string} path @param {(said: unknown) => T | null} decoded null: not understood
      * @param {{body?: Record<string, string>, headers?: Record<string, string>, open?: boolean}} [options]
      * @returns {Promise<T>}
      */
-    async #ask(method, path, decoded, { body, headers = {}, open = false } = {}) {
+    async ask(method, path, decoded, { body, headers = {}, open = false } = {}) {
         /** @type {Record<string, string>} */
         const all = { Accept: "application/json", ...headers };
         if (body) all["Content-Type"] = "application/json";

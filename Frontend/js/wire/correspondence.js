@@ -5,7 +5,7 @@
 /** @import {Clock} from "./clock.js" */
 /** @import {Parting, Signal} from "../model/connection.js" */
 /** @import {Action, Conversation, Pending} from "../model/conversation.js" */
-import { activeReply, initial, oldestSequence, reduce } from "../model/conversation.js";
+import { activeReply, initial, oldestSequence, reduce, wished } from "../model/conversation.js";
 import { keepPending, pendingOf } from "../model/outbox.js";
 import { delay } from "../model/backoff.js";
 import { asProblem } from "./api.js";
@@ -13,7 +13,7 @@ import { CaseStream } from "./stream.js";
 
 /** A send is tried this often before it asks the patient what to do. */
 export const sendAttempts = 2;
-/** While the stream is away and an answer is expected, the snapshot is asked this often. */
+/** While the stream is away and something is expected, the snapshot is asked this often. */
 export const pollEvery = 3_000;
 
 /**
@@ -41,6 +41,11 @@ export class Correspondence {
     #callOffSync = () => {};
     /** @type {() => void} */
     #callOffPoll = () => {};
+    /** @type {() => void} */
+    #callOffFlush = () => {};
+    /** Tries in a row that no word went out in; and before when the server wants no other. */
+    #sendFailures = 0;
+    #notBefore = 0;
     /** Whether bytes flow; null until we know. @type {boolean | null} */
     live = null;
     /** Since when they do not. @type {number | null} */
@@ -51,6 +56,8 @@ export class Correspondence {
     papers = new Map();
     /** Why there will be nothing more. @type {Parting | null} */
     parting = null;
+    /** Whether somebody waits for more than an answer: who shows documents knows of theirs. @type {() => boolean} */
+    awaited = () => false;
 
     /** @param {string} caseId @param {Ports} ports */
     constructor(caseId, ports) {
@@ -129,11 +136,14 @@ export class Correspondence {
 
     /** @param {string} replyId */
     async retry(replyId) {
+        if (wished(this.#state, replyId) === "asked") return;
+        this.#dispatch({ type: "retry.asked", replyId });
         try {
             const result = await this.#ports.api.reply(this.#state.caseId, replyId, "retry");
             this.#dispatch({ type: "reply", reply: result, at: this.#ports.clock.now() });
         } catch {
             // Somebody was quicker, or it cannot be: see what is so.
+            this.#dispatch({ type: "retry.failed", replyId });
             this.#dispatch({ type: "stale" });
         }
     }
@@ -170,6 +180,7 @@ export class Correspondence {
         this.stream.happened("end");
         this.#callOffSync();
         this.#callOffPoll();
+        this.#callOffFlush();
         this.#listeners.clear();
     }
 
@@ -211,7 +222,7 @@ export class Correspondence {
         if (live === this.live && lostAt === this.lostAt) return;
         this.live = live;
         this.lostAt = lostAt;
-        if (live) this.#flush();
+        if (live) this.#flush(false);
         else this.#poll();
         this.#tell();
     }
@@ -247,7 +258,7 @@ export class Correspondence {
                 this.stream.resume(snapshot.cursor);
                 if (this.#ports.hidden()) this.stream.happened("hidden");
             }
-            this.#flush();
+            this.#flush(false);
         } catch (error) {
             if (this.#closed) return;
             const problem = asProblem(error);
@@ -267,21 +278,26 @@ export class Correspondence {
         }
     }
 
-    /** Without a stream the answer still comes: by asking. */
+    /** Without a stream what is expected still comes: by asking. */
     #poll() {
         this.#callOffPoll();
         this.#callOffPoll = this.#ports.clock.after(pollEvery, () => {
             if (this.#over || this.live) return;
-            if ((activeReply(this.#state) || this.stream.resting) && !this.#ports.hidden()) {
+            if ((activeReply(this.#state) || this.stream.resting || this.awaited()) && !this.#ports.hidden()) {
                 this.#dispatch({ type: "stale" });
             }
             this.#poll();
         });
     }
 
-    /** One at a time, in order. What fails for want of a network is tried again by itself when there is one. */
-    async #flush() {
+    /**
+     * One at a time, in order. What fails for want of a network is tried again by itself: when there may be one, and after a
+     * while in any case, since a stream that lives breaks no silence. @param {boolean} [asked] by somebody
+     */
+    async #flush(asked = true) {
         if (this.#sending || this.#closed || !this.#state.loaded) return;
+        if (!asked && this.#ports.clock.now() < this.#notBefore) return;
+        this.#callOffFlush();
         for (const one of this.#state.pending) {
             if (one.state === "failed" && one.transient) {
                 this.#dispatch({ type: "send.again", clientMessageId: one.clientMessageId });
@@ -304,6 +320,7 @@ export class Correspondence {
         for (let attempt = 1;; attempt++) {
             try {
                 const result = await this.#ports.api.chat(this.#state.caseId, body, clientMessageId);
+                this.#sendFailures = this.#notBefore = 0;
                 this.#dispatch({ type: "posted", result, at: this.#ports.clock.now() });
                 // Held while a snapshot is under way: then it is that snapshot's turn to go on.
                 return !this.#isPending(clientMessageId);
@@ -319,6 +336,9 @@ export class Correspondence {
                     await new Promise((resolve) => this.#ports.clock.after(pause, () => resolve(null)));
                     continue;
                 }
+                const { clock, random } = this.#ports, pause = delay(this.#sendFailures++, random, retryAfter);
+                this.#notBefore = clock.now() + retryAfter;
+                this.#callOffFlush = clock.after(pause, () => this.#flush());
                 // It may have landed: look before crying.
                 if (this.#ports.hidden()) return false;
                 for (const one of this.#state.pending) {

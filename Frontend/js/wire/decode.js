@@ -2,8 +2,8 @@
 // protocol says is null, never half a thing; a field that is not used here is not carried.
 
 /**
- * @import {CareCase, ChatResult, ClerkConfig, Config, CurrentReply, Handling, Message, Page, Person, ReplyResult, ReplyState,
- *     Sender, SignedIn, Snapshot, StreamEvent} from "./types.js"
+ * @import {CareCase, ChatResult, Config, CurrentReply, Handling, Message, Page, Person, ReplyResult, ReplyState, Sender,
+ *     Snapshot, StreamEvent} from "./types.js"
  */
 
 /** @typedef {Readonly<Record<string, unknown>>} Fields */
@@ -20,7 +20,7 @@ function identified(value) {
 }
 
 /** @param {unknown} value */
-const text = (value) => typeof value === "string" ? value : null;
+export const text = (value) => typeof value === "string" ? value : null;
 /** @param {unknown} value */
 const words = (value) => text(value) ?? "";
 /** @param {unknown} value */
@@ -36,7 +36,7 @@ function oneOf(value, all) {
 }
 
 /** @template T @param {unknown} value @param {(one: unknown) => T | null} decode @returns {T[]} */
-function list(value, decode) {
+export function list(value, decode) {
     if (!Array.isArray(value)) return [];
     return value.map(decode).filter((one) => one !== null);
 }
@@ -164,18 +164,6 @@ export function person(value) {
     };
 }
 
-/** @param {unknown} value @returns {Person[]} */
-export function people(value) {
-    return list(fields(value)?.people, person);
-}
-
-/** @param {unknown} value @returns {SignedIn | null} */
-export function signedIn(value) {
-    const from = fields(value);
-    const token = text(from?.token), who = person(from?.person);
-    return token !== null && who ? { token, person: who } : null;
-}
-
 /** @param {unknown} value @returns {Config | null} */
 export function config(value) {
     const from = fields(value);
@@ -183,17 +171,7 @@ export function config(value) {
         advice: words(fields(from.model)?.advice),
         message_characters: number(fields(from.limits)?.message_characters) ?? 8000,
         document_bytes: number(fields(from.limits)?.document_bytes) ?? 50_000_000,
-        clerk: clerk(from.clerk),
     };
-}
-
-/** @param {unknown} value @returns {ClerkConfig | null} */
-function clerk(value) {
-    const from = fields(value);
-    const publishable_key = text(from?.publishable_key), frontend_api = text(from?.frontend_api);
-    const script_url = text(from?.script_url);
-    if (publishable_key === null || frontend_api === null || script_url === null) return null;
-    return { publishable_key, frontend_api, script_url };
 }
 
 /** @param {unknown} value @returns {StreamEvent | null} null: not an event of this protocol, or one we do not know yet */

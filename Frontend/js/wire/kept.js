@@ -9,8 +9,11 @@
 /** @typedef {"uploads" | "bytes"} Place */
 
 export const database = "curaway.papers";
-/** As long as the server keeps an upload that nobody goes on with. */
-export const keptFor = 24 * 60 * 60 * 1000;
+/**
+ * Longer than a journey without a network; then a file of somebody's health lies about no more. Where the server has given an
+ * upload up before, after a day without a byte, its file begins anew.
+ */
+export const keptFor = 7 * 24 * 60 * 60 * 1000;
 
 /**
  * One transaction; null when it came to nothing.
@@ -85,22 +88,36 @@ export function forgetAll() {
 }
 
 /**
- * Of this patient and case, in the order they were chosen in. What is old or somebody else's goes: a device that another patient
- * opens a case on keeps nothing of the first one's health.
- * @param {string} patient @param {string} caseId @param {number} now @returns {Promise<(Kept & {blob: Blob})[]>}
+ * What stays and what goes: what is old, of which its owner is told, and what is somebody else's, without a word. A device that
+ * another patient opens a case on keeps nothing of the first one's health.
+ * @param {readonly Kept[]} all @param {string} patient @param {number} now
+ */
+export function sorted(all, patient, now) {
+    const own = all.filter((one) => one.patient === patient).sort((a, b) => a.at - b.at);
+    return {
+        good: own.filter((one) => now - one.at < keptFor),
+        old: own.filter((one) => now - one.at >= keptFor),
+        foreign: all.filter((one) => one.patient !== patient),
+    };
+}
+
+/**
+ * Of this patient and case, in the order they were chosen in; and what of this patient's has been forgotten just now.
+ * @param {string} patient @param {string} caseId @param {number} now
+ * @returns {Promise<{found: (Kept & {blob: Blob})[], forgotten: string[]}>} `forgotten`: names
  */
 export async function kept(patient, caseId, now) {
     /** @type {(store: (place: Place) => IDBObjectStore) => IDBRequest<Kept[]>} */
     const everything = (store) => store("uploads").getAll();
     const written = await within(["uploads"], "readonly", everything) ?? [], all = [...written, ...unwritten.values()];
-    const good = all.filter((one) => one.patient === patient && now - one.at < keptFor);
-    for (const one of all) if (!good.includes(one)) await forget(one.key);
+    const { good, old, foreign } = sorted(all, patient, now);
+    for (const { key } of [...old, ...foreign]) await forget(key);
     const found = [];
-    for (const one of good.filter((one) => one.caseId === caseId).sort((a, b) => a.at - b.at)) {
+    for (const one of good.filter((one) => one.caseId === caseId)) {
         /** @type {(store: (place: Place) => IDBObjectStore) => IDBRequest<Blob | ArrayBuffer | undefined>} */
         const its = (store) => store("bytes").get(one.key);
         const bytes = unwritten.get(one.key)?.blob ?? await within(["bytes"], "readonly", its);
         if (bytes) found.push({ ...one, blob: bytes instanceof Blob ? bytes : new Blob([bytes]) });
     }
-    return found;
+    return { found, forgotten: old.map(({ name }) => name) };
 }

@@ -6,7 +6,8 @@
 
 /** @param {() => {happened: (signal: Signal) => void} | null} open who is to hear of it at that moment */
 export function listen(open) {
-    const tell = (/** @type {Signal} */ signal) => open()?.happened(signal);
+    /** @param {Signal} signal */
+    const tell = (signal) => open()?.happened(signal);
     const look = () => tell(document.hidden ? "hidden" : "visible");
     document.addEventListener("visibilitychange", look);
     document.addEventListener("resume", () => {

@@ -70,7 +70,7 @@
 /** @typedef {{token: string, person: Person}} SignedIn */
 
 /** @typedef {{publishable_key: string, frontend_api: string, script_url: string}} ClerkConfig */
-/** @typedef {{advice: string, message_characters: number, document_bytes: number, clerk: ClerkConfig | null}} Config */
+/** @typedef {{advice: string, message_characters: number, document_bytes: number}} Config */
 
 /** @typedef {{type: "ready" | "heartbeat" | "reset" | "auth_expired"}} SignalEvent */
 /** @typedef {{type: "message", message: Message}} MessageEvent_ */

@@ -13,6 +13,8 @@ export const smallestPiece = 32 * 1024;
 export const pieceTimeout = 60_000;
 /** So often a file begins anew because the server no longer knows it; then somebody has to be asked. */
 export const restartLimit = 3;
+/** So often the answer that names a new upload may be lost: each leaves one at the server that nobody knows, for a day. */
+export const createLimit = 8;
 /** Why a page that is left stops: not called off, it goes on when somebody comes back. */
 export const left = "left";
 
@@ -48,11 +50,19 @@ const version = { "Tus-Resumable": "1.0.0" };
 export async function upload(ports, file, signal) {
     const { blob } = file;
     let { location } = file, offset = 0, known = location === null, piece = largestPiece, failures = 0, restarts = 0;
+    let lost = 0;
     for (;;) {
         try {
             signal.throwIfAborted();
             if (location === null) {
-                location = await create(ports, file, signal);
+                // After an answer that did not come the way must be open first: each that is lost may have made an upload.
+                if (lost > 0) await ask(ports, address(file), { method: "OPTIONS", headers: {} }, signal);
+                location = await create(ports, file, signal).catch((error) => {
+                    // The server's own word says that nothing was made; silence, or a gateway's, does not.
+                    if ([0, 502, 504].includes(asProblem(error).status)) lost++;
+                    throw error;
+                });
+                lost = 0;
                 file.placed(location);
                 offset = 0;
                 known = true;
@@ -104,6 +114,7 @@ export async function upload(ports, file, signal) {
             // Another place than we thought costs one question; one that stays wrong must not become a hot loop.
             const elsewhere = problem.code === "wrong_offset" || problem.code === "upload_busy";
             if (!elsewhere && !problem.transient && problem.status !== 408) throw problem;
+            if (lost >= createLimit) throw problem;
             if (problem.code !== "wrong_offset") piece = Math.max(smallestPiece, piece >> 1);
             if (!elsewhere) file.stalled();
             await pause(ports.clock, delay(failures++, ports.random, problem.retryAfter), signal);
@@ -111,12 +122,35 @@ export async function upload(ports, file, signal) {
     }
 }
 
-/** @param {Ports} ports @param {File_} file @param {AbortSignal} signal */
-async function create(ports, file, signal) {
-    const path = `/api/v1/patients/${encodeURIComponent(file.patient)}/uploads`;
+/** @param {File_} file */
+function address(file) {
+    return `/api/v1/patients/${encodeURIComponent(file.patient)}/uploads`;
+}
+
+/**
+ * Where the server has it from now on. Who calls it off does not wait, but the answer is heard all the same: what has been made
+ * by then is called off too, or, where only the page was left, known for the next time.
+ * @param {Ports} ports @param {File_} file @param {AbortSignal} signal @returns {Promise<string>}
+ */
+function create(ports, file, signal) {
+    const made = begin(ports, file);
+    return new Promise((resolve, reject) => {
+        const stop = () => {
+            reject(signal.reason);
+            made.then((at) => signal.reason === left ? file.placed(at) : cancel(ports, at), () => {});
+        };
+        if (signal.aborted) stop();
+        else signal.addEventListener("abort", stop);
+        made.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    });
+}
+
+/** @param {Ports} ports @param {File_} file */
+async function begin(ports, file) {
+    const path = address(file);
     const metadata = `filename ${base64(file.name)},case_id ${base64(file.caseId)}`;
     const headers = { ...version, "Upload-Length": String(file.blob.size), "Upload-Metadata": metadata };
-    const response = await ask(ports, path, { method: "POST", headers }, signal);
+    const response = await ask(ports, path, { method: "POST", headers }, new AbortController().signal);
     const location = response.headers.get("Location");
     if (!location) throw new Problem(502, "not_understood");
     // The token goes along: never to an address outside of the patient's own uploads.
