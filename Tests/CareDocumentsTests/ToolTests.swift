@@ -78,8 +78,11 @@ struct `A tool on a stranger's file` {
         let tmp = FileManager.default.temporaryDirectory.path
         let dead = tmp + "/curaway-read-4194303-\(UUID())", ours = tmp + "/curaway-read-\(getpid())-\(UUID())"
         for path in [dead, ours] {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-            try Data("page".utf8).write(to: URL(fileURLWithPath: path + "/kept.jpg"))
+            // Made under another name: each server that another test starts removes such a folder when it sees one.
+            let making = tmp + "/making-\(UUID())"
+            try FileManager.default.createDirectory(atPath: making, withIntermediateDirectories: false)
+            try Data("page".utf8).write(to: URL(fileURLWithPath: making + "/kept.jpg"))
+            try FileManager.default.moveItem(atPath: making, toPath: path)
         }
         defer { try? FileManager.default.removeItem(atPath: ours) }
         Workplace.removeLeftovers()

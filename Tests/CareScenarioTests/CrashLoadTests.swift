@@ -44,7 +44,7 @@ struct `Kills at random moments` {
                     var all: [Told] = []
                     for try await told in group { all.append(told) }
                     let ledger = try Ledger(program.database)
-                    _ = try await eventually { try await ledger.isQuiet() ? true : nil }
+                    _ = try await eventually(within: 60) { try await ledger.isQuiet() ? true : nil }
                     for told in all { try await Self.expectOnce(told, at: server.base) }
                     try await Self.expectWhole(ledger, all)
                     return all

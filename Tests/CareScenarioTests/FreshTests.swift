@@ -1,3 +1,4 @@
+import CareDesk
 import CareDomain
 import CareLog
 import CareTestKit
@@ -24,7 +25,7 @@ struct `A snapshot of any age` {
             let priya = try await server.seat(of: Cast.priya)
             let id = try await amina.open()
             let path = "/api/v1/cases/\(id)"
-            var album = Album(seat: amina, caseID: id)
+            var album = Album(server: server, seat: amina, caseID: id)
             try await album.compare("a case is opened")
 
             _ = try await amina.ask("A question", key: "1", in: id)
@@ -76,6 +77,7 @@ struct `A snapshot of any age` {
 
 /// Every snapshot taken so far.
 private struct Album {
+    let server: Server
     let seat: Seat
     let caseID: String
     var snapshots: [WireSnapshot] = []
@@ -97,6 +99,10 @@ private struct Album {
     }
 
     mutating func compare(_ useCase: String) async throws {
+        // A snapshot may know more than the entries up to its cursor, until what was committed has been told.
+        _ = try await eventually {
+            try await server.assembly.store.pendingFacts(of: .patient(Cast.amina.id), limit: 1).isEmpty ? true : nil
+        }
         let fresh = try await snapshot()
         let end = try Position(parsing: fresh.cursor)
         var expected = ClientPicture()

@@ -60,7 +60,7 @@ struct `A takeover at any moment` {
                 landings
                 + (try await race(
                     begin..<end, in: id, seed: seed &+ UInt64(begin), seat, desk, chatter,
-                    patience: servers.count == 1 ? 1 : 4))
+                    patience: servers.count == 1 ? 3 : 4))
         }
         return landings
     }

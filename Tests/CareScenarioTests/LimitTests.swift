@@ -131,8 +131,9 @@ struct `At its limit` {
     @Test func `a patient opens 50 cases, and another one when one is closed`() async throws {
         try await served { server, amina, wire in
             for number in 2...50 {
-                let opening = #"{"client_case_id":"key-\(number)"}"#
-                #expect(try await amina.send("POST", "/api/v1/cases", opening).status == 201, "\(number)")
+                let opening = #"{"client_case_id":"key-\#(number)"}"#
+                let made = try await amina.send("POST", "/api/v1/cases", opening)
+                #expect(made.status == 201, "\(number): \(made.body)")
             }
             let refused = try await amina.send("POST", "/api/v1/cases", "{}")
             #expect(refused.status == 409)

@@ -41,6 +41,8 @@ enum Nodes: String, CaseIterable, Sendable, CustomStringConvertible, CustomTestS
         let redis = try redis ?? RedisServer()
         var options = options
         options["store"] = "postgres"
+        // A machine that stands still for a second is no Redis that is away; those who mean one say so.
+        if options["redis.commandMs"] == nil { options["redis.commandMs"] = "10000" }
         if options["postgres.url"] == nil { options["postgres.url"] = try await PostgresServer.database() }
         options["log.backend"] = "redis"
         options["redis.url"] = redis.address
