@@ -289,7 +289,10 @@ for (const engine of engines) describe(engine.name, () => {
             dispatchEvent(new PageTransitionEvent("pagehide"));
             return Object.entries({ ...sessionStorage }).filter(([key]) => key.startsWith("curaway.place.")).map(([, value]) => value);
         });
-        assert.deepEqual((await kept()).map((value) => JSON.parse(value)), [{ id: before.id, top: before.top }]);
+        const places = (await kept()).map((value) => JSON.parse(value));
+        assert.deepEqual(places.map((place) => [Object.keys(place).sort().join(), place.id]), [["id,top", before.id]]);
+        // Engines round where they scroll to, each time anew.
+        assert.ok(Math.abs(places[0].top - before.top) <= 3, `${places[0].top} for ${before.top}`);
         await patient.page.click(action("jump"));
         await until("the end", async () => (await patient.reads()).below <= 70);
         assert.deepEqual(await kept(), []);
