@@ -208,6 +208,7 @@
                 var silence = Duration.zero
                 var isInHands = false
                 var heardTheAI = false
+                var isOver = false
             }
             /// So that the page can tell it while this is being made.
             private final class Shared: Sendable {
@@ -236,6 +237,9 @@
                         case .replyEnded: break
                         default: return
                         }
+                        // An end that a node has told alone is told again when the log is back. Nobody waits for that.
+                        guard !seen.isOver else { return }
+                        if case .replyEnded = event { seen.isOver = true }
                         let now = ContinuousClock.now
                         if let last = seen.lastWord { seen.silence = max(seen.silence, now - last) }
                         seen.lastWord = now
@@ -259,12 +263,8 @@
                 var seat = node.seat(with: nil)
                 seat.client = OpenPage.client
                 while !Task.isCancelled {
-                    let ready = try await seat.get("/ready")
-                    let log = ready.body["checks"]["log"].text, store = ready.body["checks"]["store"].text
+                    let said = await Self.said(by: seat)
                     let now = ContinuousClock.now
-                    let said =
-                        "\(ready.status) \(ready.body["status"].text)"
-                        + (log == "ok" ? "" : ", log \(log)") + (store == "ok" ? "" : ", store \(store)")
                     var all = seen[node.port, default: []]
                     if let last = all.indices.last, all[last].said == said {
                         all[last].until = now
@@ -273,6 +273,18 @@
                     }
                     seen[node.port] = all
                     try await Task.sleep(for: .milliseconds(100))
+                }
+            }
+
+            /// That nobody answered is told too: a witness that fell silent would have seen nothing wrong.
+            private static func said(by seat: Seat) async -> String {
+                do {
+                    let ready = try await seat.get("/ready")
+                    let log = ready.body["checks"]["log"].text, store = ready.body["checks"]["store"].text
+                    return "\(ready.status) \(ready.body["status"].text)"
+                        + (log == "ok" ? "" : ", log \(log)") + (store == "ok" ? "" : ", store \(store)")
+                } catch {
+                    return "no answer (\(type(of: error)))"
                 }
             }
 
