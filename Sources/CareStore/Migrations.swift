@@ -152,6 +152,15 @@ enum Migrations {
                 "CREATE INDEX uploads_by_patient ON uploads (patient_id)",
                 "CREATE INDEX uploads_by_age ON uploads (touched_at)",
             ], search: { $0.makeSearch }),
+        // Who does not know of it lets in who is shut out, as before; so it breaks nobody.
+        Step(
+            number: 7,
+            statements: [
+                """
+                CREATE TABLE revocations (
+                  kind TEXT NOT NULL, subject TEXT NOT NULL, revoked_at BIGINT NOT NULL, PRIMARY KEY (kind, subject))
+                """
+            ]),
     ]
     /// The first step that knows floors.
     private static let firstWithFloor = 4

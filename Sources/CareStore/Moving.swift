@@ -34,7 +34,7 @@ package struct Moving: Sendable {
         ("people", ["id"]), ("cases", ["id"]), ("messages", ["id"]), ("replies", ["id"]), ("topics", ["name"]),
         ("log_outbox", ["topic", "number"]), ("flags", ["name"]), ("secrets", ["name"]), ("audit", ["number"]),
         ("audit_chain", ["name"]), ("documents", ["id"]), ("document_pages", ["document_id", "number"]),
-        ("uploads", ["id"]),
+        ("uploads", ["id"]), ("revocations", ["kind", "subject"]),
     ]
 
     private enum Load: Sendable {

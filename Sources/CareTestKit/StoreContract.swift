@@ -5,7 +5,7 @@ import CareLog
 /// What every store must do, as checks that throw a sentence. SQLite and PostgreSQL run all of them. What must hold when
 /// several nodes do it at once is in `atOnce`.
 package struct StoreContract: Sendable {
-    package typealias Store = any CaseStore & DocumentStore & Flags & AuditTrail & TicketShelf
+    package typealias Store = any CaseStore & DocumentStore & Flags & AuditTrail & TicketShelf & RevocationStore
     package typealias Check = @Sendable (Store) async throws -> Void
     package static let all = cases + documents
     private static let cases: [(name: String, check: Check)] = [
@@ -34,6 +34,7 @@ package struct StoreContract: Sendable {
         ("a noted head tells the same trail from another", auditsNoted),
         ("a secret is made once; flags go back to their defaults", smallThings),
         ("a ticket is kept whole, given out once, and thrown away when its time is over", tickets),
+        ("who is shut out stays so, from the latest moment, until no token can be so old", revocations),
     ]
 
     static let now = Moment(milliseconds: 1_800_000_000_000)
@@ -580,6 +581,19 @@ package struct StoreContract: Sendable {
         try await store.keep(ticket("new", until: now + .seconds(60)), at: now + .seconds(2))
         try expect(try await store.takeTicket("old") == nil, "kept for ever")
         try expect(try await store.takeTicket("bare") == bare, "thrown away too early")
+    }
+
+    @Sendable static func revocations(_ store: Store) async throws {
+        // A person and a sign-in may have the same name.
+        let person = Revocation(.person(Cast.id("a")), at: now), session = Revocation(.session(Cast.id("a")), at: now)
+        try expect(try await store.revocations().isEmpty, "somebody is shut out already")
+        for revocation in [person, session] { try await store.revoke(revocation) }
+        let later = Revocation(person.subject, at: now + .seconds(5))
+        for revocation in [later, person] { try await store.revoke(revocation) }
+        try expect(Set(try await store.revocations()) == [later, session], "the later one stays")
+        let other = Revocation(.person(Cast.id("b")), at: now + Revocation.kept + .seconds(1))
+        try await store.revoke(other)
+        try expect(Set(try await store.revocations()) == [later, other], "no token is so old")
     }
 
     // MARK: Audit

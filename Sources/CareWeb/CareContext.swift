@@ -58,14 +58,19 @@ package struct CareContext: RequestContext {
 /// Who is asking, as a verified token says.
 package struct Caller: Sendable, Hashable {
     package var person: Person
+    /// When the token was made.
+    package var issuedAt: Moment
     package var expiresAt: Moment
     /// The sign-in the token belongs to, for the audit trail.
     package var session: SessionID?
     /// Somebody of the operator's staff who acts as this person, as the token says.
     package var impersonator: PersonID?
 
-    package init(person: Person, expiresAt: Moment, session: SessionID? = nil, impersonator: PersonID? = nil) {
+    package init(
+        person: Person, issuedAt: Moment, expiresAt: Moment, session: SessionID? = nil, impersonator: PersonID? = nil
+    ) {
         self.person = person
+        self.issuedAt = issuedAt
         self.expiresAt = expiresAt
         self.session = session
         self.impersonator = impersonator

@@ -19,6 +19,7 @@ package struct Routes: Sendable {
     let identity: Identity
     let board: StreamBoard
     let tickets: StreamTickets
+    let revocations: RevocationList
     let rate: MessageRate
     let assets: AssetCatalog
     let about: About
@@ -29,7 +30,8 @@ package struct Routes: Sendable {
         store: any CaseStore, documents: any DocumentStore, blobs: any BlobStore, documentDesk: DocumentDesk,
         audit: any AuditTrail, log: any EventLog, flags: any Flags, intake: Intake,
         orchestrator: ReplyOrchestrator, handover: Handover, identity: Identity, board: StreamBoard,
-        tickets: StreamTickets, rate: MessageRate, assets: AssetCatalog, about: About, patience: Duration
+        tickets: StreamTickets, revocations: RevocationList, rate: MessageRate, assets: AssetCatalog, about: About,
+        patience: Duration
     ) {
         self.store = store
         self.documents = documents
@@ -44,6 +46,7 @@ package struct Routes: Sendable {
         self.identity = identity
         self.board = board
         self.tickets = tickets
+        self.revocations = revocations
         self.rate = rate
         self.assets = assets
         self.about = about
@@ -55,7 +58,8 @@ package struct Routes: Sendable {
         router.add(middleware: ProblemMiddleware(logger: logger, policy: ContentPolicy(identity: identity)))
         router.add(
             map, gate: Gate(store: store, audit: audit, logger: logger),
-            identity: IdentityMiddleware(verifier: identity, cookie: identity.cookie), tickets: tickets)
+            identity: IdentityMiddleware(verifier: identity, cookie: identity.cookie, revocations: revocations),
+            tickets: tickets)
         return router
     }
 

@@ -21,6 +21,7 @@ struct Assembly: Sendable {
     let log: any EventLog
     private let redis: RedisEventLog?
     let board: StreamBoard
+    let revocations: RevocationList
     let tickets: StreamTickets
     let orchestrator: ReplyOrchestrator
     let identity: Identity
@@ -165,7 +166,10 @@ struct Assembly: Sendable {
         streams.staffGrace = settings.streamStaffGrace
         streams.perPerson = settings.streamsPerPerson
         streams.spread = settings.drain
-        board = StreamBoard(settings: streams)
+        revocations = RevocationList(store: store)
+        // Before the first request: who was shut out yesterday is shut out today.
+        try await revocations.refresh()
+        board = StreamBoard(settings: streams, revocations: revocations)
         var tickets = TicketBook.Settings()
         tickets.lifetime = settings.ticketLifetime
         tickets.perPerson = settings.ticketsPerPerson
@@ -293,7 +297,7 @@ struct Assembly: Sendable {
         // In dependency order; shutdown runs backwards: first the streams are told goodbye, then the server waits for the
         // requests in progress, then the replies are drained. The other way round the server would wait for streams.
         var configuration = ServiceGroupConfiguration(
-            services: [application, BoardService(board: board, patience: settings.drain)],
+            services: [application, BoardService(board: board, revocations: revocations, patience: settings.drain)],
             gracefulShutdownSignals: signals, logger: logger)
         configuration.maximumGracefulShutdownDuration = settings.drain * 2 + .seconds(10)
         let group = ServiceGroup(configuration: configuration)
@@ -310,7 +314,7 @@ struct Assembly: Sendable {
         Routes(
             store: store, documents: store, blobs: blobs, documentDesk: documents, audit: store, log: log, flags: store,
             intake: intake, orchestrator: orchestrator,
-            handover: handover, identity: identity, board: board, tickets: tickets,
+            handover: handover, identity: identity, board: board, tickets: tickets, revocations: revocations,
             rate: MessageRate(perMinute: settings.messagesPerMinute),
             assets: try AssetCatalog(folder: settings.frontend), about: about, patience: settings.wait)
     }
@@ -392,14 +396,28 @@ private struct DocumentService: Service {
 /// The clock of all streams; on shutdown their goodbye.
 private struct BoardService: Service {
     let board: StreamBoard
+    let revocations: RevocationList
     /// How long streams may take to end after their goodbye.
     let patience: Duration
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                board.tick()
-                try? await Task.sleep(for: .seconds(1))
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    while !Task.isCancelled {
+                        board.tick()
+                        try? await Task.sleep(for: .seconds(1))
+                    }
+                }
+                // Apart: a store that takes its time must not keep the heartbeats waiting.
+                group.addTask {
+                    while !Task.isCancelled {
+                        // A store that is away says so itself, once; what is known goes on to hold.
+                        try? await revocations.refresh()
+                        try? await Task.sleep(for: .seconds(1))
+                    }
+                }
+                await group.waitForAll()
             }
         }
         board.close()

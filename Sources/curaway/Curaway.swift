@@ -18,7 +18,8 @@ struct Curaway: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            Serve.self, Migrate.self, FlagCommand.self, AuditCommand.self, Token.self, Check.self, Version.self,
+            Serve.self, Migrate.self, FlagCommand.self, AuditCommand.self, Token.self, Revoke.self, Check.self,
+            Version.self,
         ])
 }
 

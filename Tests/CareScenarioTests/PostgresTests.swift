@@ -72,6 +72,27 @@
             }
         }
 
+        @Test func `shuts somebody out on every node by one command`() async throws {
+            let settings = settings(try await PostgresServer.database())
+            try await withProgram { program in
+                try await program.serve(settings) { one in
+                    let id = try await one.amina.open()
+                    try await program.serve(settings) { two in
+                        let there = Seat(base: two.base, token: one.amina.token)
+                        try await there.stream(id) { stream in
+                            _ = try await stream.next()
+                            let done = try await program.run(["revoke", "--person", "amina"], settings)
+                            #expect(done.status == .exited(0), "\(done.complaint)")
+                            _ = try await stream.until("auth_expired")
+                        }
+                        for seat in [one.amina, there] {
+                            _ = try await eventually { try await seat.get("/api/v1/me").status == 401 ? true : nil }
+                        }
+                    }
+                }
+            }
+        }
+
         @Test func `refuses while its database is away, says so once, and goes on without a restart`() async throws {
             let server = PostgresServer()
             let settings = settings(try await server.database())

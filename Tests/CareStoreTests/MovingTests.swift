@@ -31,6 +31,7 @@ struct `An installation that moves` {
             }
         }
         for number in 1...3 { try await store.record(StoreContract.entry(number)) }
+        try await store.revoke(Revocation(.person(Cast.tom.id), at: StoreContract.now))
         try await store.set(.coordinatorEnabled, to: true)
         _ = try await StoreContract.readThrough(store, "خضاب الدم 13.2\r\n\u{1}", in: careCase, digest: "d")
         _ = try await StoreContract.upload(store, in: careCase)

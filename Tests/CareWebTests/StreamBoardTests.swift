@@ -1,3 +1,4 @@
+import CareDesk
 import CareDomain
 import CareLog
 import CareTestKit
@@ -12,15 +13,22 @@ struct `The board of streams` {
     private let clock = ManualClock()
     private let log = MemoryEventLog()
     private let cuts = Cuts()
+    private let shutOut = ShutOut()
+    private let revocations: RevocationList
+
+    init() { revocations = RevocationList(store: shutOut) }
 
     private func board(_ change: (inout StreamBoard.Settings) -> Void = { _ in }) -> StreamBoard {
         var settings = StreamBoard.Settings()
         change(&settings)
-        return StreamBoard(settings: settings, now: { [clock] in clock.now })
+        return StreamBoard(settings: settings, revocations: revocations, now: { [clock] in clock.now })
     }
 
     /// With a token of a minute.
-    private func caller(_ person: Person) -> Caller { Caller(person: person, expiresAt: clock.now + .seconds(60)) }
+    private func caller(_ person: Person) -> Caller {
+        Caller(
+            person: person, issuedAt: clock.now, expiresAt: clock.now + .seconds(60), session: Cast.id("sess_1"))
+    }
 
     /// A stream of Amina's, its `ready` already read.
     private func stream(on board: StreamBoard) async throws -> (place: StreamBoard.Place, follower: Follower) {
@@ -65,6 +73,31 @@ struct `The board of streams` {
         clock.advance(by: .milliseconds(1))
         board.tick()
         #expect(cuts.count == 1)
+        withExtendedLifetime(place) {}
+    }
+
+    @Test(arguments: [
+        (Revocation.Subject.person(Cast.amina.id), 1, true), (.person(Cast.amina.id), 0, false),
+        (.person(Cast.tom.id), 1, false), (.session(Cast.id("sess_1")), -9, true),
+        (.session(Cast.id("sess_2")), 1, false),
+    ])
+    func `ends the streams of who is shut out, and of nobody else`(
+        _ subject: Revocation.Subject, _ milliseconds: Int, _ ends: Bool
+    ) async throws {
+        let board = board { $0.heartbeat = .seconds(10_000) }
+        let (place, follower) = try await stream(on: board)
+        try await shutOut.revoke(Revocation(subject, at: clock.now + .milliseconds(milliseconds)))
+        board.tick()
+        follower.beat()
+        #expect(await follower.next().isHeartbeat, "it is not known here yet")
+        try await revocations.refresh()
+        board.tick()
+        follower.beat()
+        let next = await follower.next()
+        #expect(ends ? next.parting == .authExpired : next.isHeartbeat)
+        clock.advance(by: .seconds(10))
+        board.tick()
+        #expect(cuts.count == (ends ? 1 : 0), "who does not read it is cut off")
         withExtendedLifetime(place) {}
     }
 
@@ -153,4 +186,11 @@ extension [Follower.Item] {
     fileprivate var parting: Parting? {
         if case .parting(let parting)? = first { parting } else { nil }
     }
+}
+
+/// Revocations in memory, the newest of each subject last.
+private final class ShutOut: RevocationStore {
+    private let all = Mutex<[Revocation]>([])
+    func revoke(_ revocation: Revocation) async throws { all.withLock { $0.append(revocation) } }
+    func revocations() async throws -> [Revocation] { all.withLock { $0 } }
 }

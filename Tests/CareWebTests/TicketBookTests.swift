@@ -7,8 +7,8 @@ import Testing
 struct `A ticket for a stream` {
     private let clock = ManualClock()
     private let knee: CaseID = Cast.id("knee")
-    private var amina: Caller { Caller(person: Cast.amina, expiresAt: clock.now + .seconds(60)) }
-    private var tom: Caller { Caller(person: Cast.tom, expiresAt: clock.now + .seconds(60)) }
+    private var amina: Caller { Caller(person: Cast.amina, issuedAt: clock.now, expiresAt: clock.now + .seconds(60)) }
+    private var tom: Caller { Caller(person: Cast.tom, issuedAt: clock.now, expiresAt: clock.now + .seconds(60)) }
 
     @Test func `is good once`() throws {
         var book = TicketBook()

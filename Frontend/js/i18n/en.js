@@ -14,7 +14,7 @@ export const words = {
     "cases.choose": "Choose a conversation, or start a new one.",
     "cases.failed": "Your conversations couldn’t be loaded.",
     "cases.loading": "Loading your conversations…",
-    "cases.not_begun": "A new conversation couldn’t be started. Please check your connection and try again.",
+    "cases.not_begun": "A new conversation couldn’t be started. Please try again, or go on in one of these.",
     "cases.draft": "Draft:",
     "cases.unsent": "Not sent yet",
     "cases.untitled": "New conversation",

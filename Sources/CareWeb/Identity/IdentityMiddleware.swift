@@ -8,6 +8,7 @@ struct IdentityMiddleware: RouterMiddleware {
 
     let verifier: any TokenVerifier
     let cookie: SessionCookie
+    let revocations: RevocationList
     /// Where tickets are taken: on streams alone.
     var tickets: StreamTickets?
 
@@ -23,14 +24,14 @@ struct IdentityMiddleware: RouterMiddleware {
         if let header = request.headers[.authorization] {
             let parts = header.split(separator: " ", maxSplits: 1)
             guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw Problem.unauthenticated }
-            return try await verifier.verify(String(parts[1]))
+            return try admit(try await verifier.verify(String(parts[1])))
         }
         if let tickets, let ticket = request.uri.queryParameters["ticket"] {
             let caseID = context.parameters.get("case").flatMap { CaseID(rawValue: $0) }
             guard let caller = try await tickets.redeem(String(ticket), for: caseID) else {
                 throw Problem.ticketInvalid
             }
-            return caller
+            return try admit(caller)
         }
         let cookies = cookie.tokens(in: request.headers)
         guard !cookies.isEmpty else { throw Problem.unauthenticated }
@@ -41,13 +42,19 @@ struct IdentityMiddleware: RouterMiddleware {
         var refusal = Problem.unauthenticated
         for cookie in cookies {
             do {
-                return try await verifier.verify(cookie)
+                return try admit(try await verifier.verify(cookie))
             } catch let problem as Problem where problem.status == .unauthorized {
                 // One that is only too old says more than one that was never ours.
                 if refusal == .unauthenticated { refusal = problem }
             }
         }
         throw refusal
+    }
+
+    /// Who was shut out is told what somebody with an old token is told: come with a fresh one, if you are given it.
+    private func admit(_ caller: Caller) throws(Problem) -> Caller {
+        guard !revocations.covers(caller) else { throw .tokenExpired }
+        return caller
     }
 }
 

@@ -126,6 +126,7 @@ package struct ClaimsPolicy: Sendable {
         package var role: Person.Role
         package var name: String?
         package var actor: PersonID?
+        package var issued: Moment
         package var expires: Moment
     }
 
@@ -147,7 +148,8 @@ package struct ClaimsPolicy: Sendable {
             && claims.organization?.role == Self.coordinatorRole
         return Admission(
             id: id, session: claims.session, role: isCoordinator ? .coordinator : .patient,
-            name: claims.name.flatMap(Self.shown), actor: actor, expires: claims.expires)
+            name: claims.name.flatMap(Self.shown), actor: actor, issued: claims.issuedAt,
+            expires: claims.expires)
     }
 
     /// A name as it can be shown on one line, or nothing.

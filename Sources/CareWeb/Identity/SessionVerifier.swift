@@ -27,7 +27,7 @@ struct SessionVerifier: TokenVerifier {
             throw error.problem
         }
         return Caller(
-            person: try await person(admission), expiresAt: admission.expires,
+            person: try await person(admission), issuedAt: admission.issued, expiresAt: admission.expires,
             session: SessionID(rawValue: admission.session), impersonator: admission.actor)
     }
 

@@ -81,6 +81,7 @@ package struct TicketBook: Sendable {
 package final class StreamTickets: Sendable {
     private let book: Mutex<TicketBook>
     private let shelf: (any TicketShelf)?
+    private let lifetime: Duration
     private let now: @Sendable () -> Moment
 
     package init(
@@ -89,6 +90,7 @@ package final class StreamTickets: Sendable {
     ) {
         book = Mutex(TicketBook(settings: settings))
         self.shelf = shelf
+        lifetime = settings.lifetime
         self.now = now
     }
 
@@ -116,7 +118,8 @@ package final class StreamTickets: Sendable {
         // Never the person's own ticket because of a name that cannot be read.
         guard (kept.impersonator == nil) == (impersonator == nil) else { return nil }
         return Caller(
-            person: kept.person, expiresAt: kept.expiresAt, session: kept.session, impersonator: impersonator)
+            person: kept.person, issuedAt: kept.until + (.zero - lifetime), expiresAt: kept.expiresAt,
+            session: kept.session, impersonator: impersonator)
     }
 
     private static func digest(of text: String) -> String {

@@ -4,7 +4,7 @@ import HTTPTypes
 import Synchronization
 
 /// Every open stream of this node: one clock gives all of them their heartbeat and the end of their authorisation,
-/// and a shutdown its goodbye. No stream has a timer of its own.
+/// and a shutdown its goodbye. Who is shut out loses it at the next tick. No stream has a timer of its own.
 package final class StreamBoard: Sendable {
     package struct Settings: Sendable {
         package var heartbeat: Duration = .seconds(15)
@@ -24,7 +24,7 @@ package final class StreamBoard: Sendable {
 
     private struct Open {
         var follower: Follower
-        var person: PersonID
+        var caller: Caller
         var nextBeat: Moment
         var until: Moment
         var cut: @Sendable () -> Void
@@ -50,11 +50,16 @@ package final class StreamBoard: Sendable {
         var isClosing = false
     }
     private let state = Mutex(State())
+    private let revocations: RevocationList?
     private let now: @Sendable () -> Moment
     package let settings: Settings
 
-    package init(settings: Settings = Settings(), now: @escaping @Sendable () -> Moment = { .now }) {
+    package init(
+        settings: Settings = Settings(), revocations: RevocationList? = nil,
+        now: @escaping @Sendable () -> Moment = { .now }
+    ) {
         self.settings = settings
+        self.revocations = revocations
         self.now = now
     }
 
@@ -83,8 +88,7 @@ package final class StreamBoard: Sendable {
             state.last += 1
             state.perPerson[person, default: 0] += 1
             state.streams[state.last] = Open(
-                follower: follower, person: person, nextBeat: now + settings.heartbeat,
-                until: until, cut: cut)
+                follower: follower, caller: caller, nextBeat: now + settings.heartbeat, until: until, cut: cut)
             return .success(state.last)
         }
         return Place(board: self, id: try outcome.get())
@@ -94,8 +98,9 @@ package final class StreamBoard: Sendable {
         // Let go outside the lock: the last reference to a follower takes its topic's lock.
         let gone = state.withLock { state -> Open? in
             guard let gone = state.streams.removeValue(forKey: id) else { return nil }
-            let left = state.perPerson[gone.person, default: 1] - 1
-            state.perPerson[gone.person] = left > 0 ? left : nil
+            let person = gone.caller.person.id
+            let left = state.perPerson[person, default: 1] - 1
+            state.perPerson[person] = left > 0 ? left : nil
             return gone
         }
         withExtendedLifetime(gone) {}
@@ -108,7 +113,12 @@ package final class StreamBoard: Sendable {
             var beats: [Follower] = []
             var expired: [Follower] = []
             var deaf: [@Sendable () -> Void] = []
-            for (id, stream) in state.streams {
+            for (id, open) in state.streams {
+                var stream = open
+                if now < stream.until, revocations?.covers(stream.caller) == true {
+                    stream.until = now
+                    state.streams[id] = stream
+                }
                 if stream.until + settings.patience <= now {
                     deaf.append(stream.cut)
                 } else if stream.until <= now {
