@@ -1,7 +1,9 @@
 import CareDesk
 import CareDomain
+import CareStore
 import CareTestKit
 import Foundation
+import Subprocess
 import Testing
 
 @testable import curaway

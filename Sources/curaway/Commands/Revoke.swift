@@ -1,6 +1,7 @@
 import ArgumentParser
 import CareDesk
 import CareDomain
+import CareStore
 
 struct Revoke: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
