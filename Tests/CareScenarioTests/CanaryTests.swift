@@ -20,8 +20,9 @@ private enum Canary {
     static let paper = "Canary-Paper"
     static let words = "canary-words"
     static let document = "Laboratory report\nHaemoglobin: 13.2 g/dL\nFerritin: 40 ug/L\nRemarks: \(words)"
-    /// Of two pages, so that each tool is started more than once.
-    static let pdf = portable(["Haemoglobin: 13.2 g/dL \(words)", "Ferritin: 40 ug/L \(words)"])
+    /// The last page holds so little that it is looked at as a picture too, which takes long enough to be seen on a busy machine.
+    static let pdf = portable(
+        ["Haemoglobin: 13.2 g/dL \(words)", "Ferritin: 40 ug/L \(words)"] + ["Page 3 \(words)"])
 
     static func isIn(_ text: String) -> Bool { text.lowercased().contains(mark) }
 
@@ -54,7 +55,7 @@ private enum Canary {
 }
 
 /// Whole flows through the program, at the log level that tells most.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct `What a patient says` {
     @Test(arguments: ["openai", "anthropic", "guide"])
     func `is in no log line, error, argument, file or other process`(_ model: String) async throws {
