@@ -27,7 +27,7 @@ struct `A reader that is cut at any byte` {
         let chatter = Chatter()
         let options = [
             "messages.perMinute": "1000000", "coalesce.ms": "0", "streams.perPerson": "100", "log.kept": "120",
-            "follower.lagBytes": "20000",
+            "follower.lagBytes": "20000", "cases.perPatient": "1000",
         ]
         let outcome = Collected()
         try await nodes.serve(options, model: chatter) { servers in
