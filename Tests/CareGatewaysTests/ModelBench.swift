@@ -14,7 +14,7 @@ enum Format: Sendable, CaseIterable {
 
     /// `model` against an upstream at `base`, with a new client that is shut down afterwards.
     func with<Value: Sendable>(
-        _ base: String, idleTimeout: Duration = .seconds(10), connections: Int = 4,
+        _ base: String, idleTimeout: Duration = .seconds(10), connections: Int = 4, tailLimit: Duration? = nil,
         body: @Sendable (any LanguageModel) async throws -> Value
     ) async throws -> Value {
         try await HTTPClient.withHTTPClient(
@@ -23,14 +23,27 @@ enum Format: Sendable, CaseIterable {
             let key = try #require(UpstreamKey("key-1"))
             let model: any LanguageModel =
                 switch self {
-                case .anthropic:
-                    AnthropicModel(.init(baseURL: base, key: key, model: "m", idleTimeout: idleTimeout), client: client)
-                case .openai:
-                    OpenAIModel(
-                        .init(baseURL: base + "/v1", key: key, model: "m", idleTimeout: idleTimeout), client: client)
+                case .anthropic: AnthropicModel(anthropic(base, key, idleTimeout, tailLimit), client: client)
+                case .openai: OpenAIModel(openAI(base, key, idleTimeout, tailLimit), client: client)
                 }
             return try await body(model)
         }
+    }
+
+    private func anthropic(
+        _ base: String, _ key: UpstreamKey, _ idleTimeout: Duration, _ tailLimit: Duration?
+    ) -> AnthropicModel.Settings {
+        var settings = AnthropicModel.Settings(baseURL: base, key: key, model: "m", idleTimeout: idleTimeout)
+        if let tailLimit { settings.tailLimit = tailLimit }
+        return settings
+    }
+
+    private func openAI(
+        _ base: String, _ key: UpstreamKey, _ idleTimeout: Duration, _ tailLimit: Duration?
+    ) -> OpenAIModel.Settings {
+        var settings = OpenAIModel.Settings(baseURL: base + "/v1", key: key, model: "m", idleTimeout: idleTimeout)
+        if let tailLimit { settings.tailLimit = tailLimit }
+        return settings
     }
 
     var whole: String { self == .anthropic ? Anthropic.whole : OpenAI.whole }

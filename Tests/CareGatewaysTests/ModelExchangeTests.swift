@@ -273,13 +273,13 @@ struct `An answer over HTTP` {
     func `leaves a connection that serves the next one`(_ format: Format) async throws {
         let script: Script = .head().chunk(format.whole).wait(.milliseconds(20)).end()
         try await ScriptedPeer.run(script) { peer in
-            try await format.with(peer.baseURL) { model in
+            // A busy machine may be late with the end of an answer; that costs the connection, and is not what this is about.
+            try await format.with(peer.baseURL, tailLimit: .seconds(10)) { model in
                 for _ in 0..<3 { #expect(await model.heard().events.last == .finished(.complete)) }
             }
             var connections = 0
             for _ in 0..<4 where await peer.next() == .connected { connections += 1 }
-            // One, or another where the end of an answer came so late that its connection was given up.
-            #expect(connections < 3)
+            #expect(connections == 1)
         }
     }
 
@@ -302,7 +302,7 @@ struct `An answer over HTTP` {
         let script: Script =
             .head().chunk(Anthropic.start()).wait(.milliseconds(50)).chunk(Anthropic.end).end()
         try await ScriptedPeer.run(script) { peer in
-            try await Format.anthropic.with(peer.baseURL, connections: 2) { model in
+            try await Format.anthropic.with(peer.baseURL, connections: 2, tailLimit: .seconds(10)) { model in
                 await withTaskGroup(of: ModelEvent?.self) { group in
                     for _ in 0..<6 { group.addTask { await model.heard().events.last } }
                     for await last in group { #expect(last == .finished(.other)) }
@@ -310,8 +310,7 @@ struct `An answer over HTTP` {
             }
             var connections = 0
             for _ in 0..<8 where await peer.next() == .connected { connections += 1 }
-            // Two, and one more for each answer whose end came late.
-            #expect(connections < 6)
+            #expect(connections == 2)
         }
     }
 }

@@ -24,6 +24,8 @@ package struct AnthropicModel: LanguageModel {
         package var maxTokens: Int
         /// How long the upstream may send nothing at all; pings count as something.
         package var idleTimeout: Duration
+        /// How long the rest of a body may take after the end mark before its connection is given up.
+        package var tailLimit: Duration = .milliseconds(100)
 
         /// Both are read; proxies in between may know only one.
         package enum KeyHeader: String, Sendable, Hashable, CaseIterable {
@@ -57,8 +59,10 @@ package struct AnthropicModel: LanguageModel {
 
     package func answer(_ prompt: Prompt, emit: @Sendable (ModelEvent) async -> Void) async {
         guard let request = request(prompt) else { return await emit(.failed(ModelFailure(.refused))) }
-        await ModelExchange<AnthropicStream>(client: client, request: request, idleTimeout: settings.idleTimeout)
-            .run(emit: emit)
+        await ModelExchange<AnthropicStream>(
+            client: client, request: request, idleTimeout: settings.idleTimeout, tailLimit: settings.tailLimit
+        )
+        .run(emit: emit)
     }
 
     private func request(_ prompt: Prompt) -> HTTPClientRequest? {

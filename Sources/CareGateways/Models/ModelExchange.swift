@@ -15,6 +15,9 @@ struct ModelExchange<Stream: ModelStream> {
     let client: HTTPClient
     let request: HTTPClientRequest
     let idleTimeout: Duration
+    /// After the end mark the rest of the body is awaited this long, so that the connection, with its TLS handshake
+    /// behind it, can serve the next answer; an upstream that keeps the body open longer costs the connection only.
+    let tailLimit: Duration
 
     func run(emit: @Sendable (ModelEvent) async -> Void) async {
         let watch = IdleWatch(timeout: idleTimeout)
@@ -29,7 +32,7 @@ struct ModelExchange<Stream: ModelStream> {
                 }
                 group.addTask {
                     for await _ in over {}
-                    try? await Task.sleep(for: Self.tailLimit)
+                    try? await Task.sleep(for: tailLimit)
                     return nil
                 }
                 var last: [ModelEvent] = []
@@ -119,10 +122,6 @@ struct ModelExchange<Stream: ModelStream> {
 
     /// A base URL that is none: asking again cannot help.
     private static var addressErrors: [HTTPClientError] { [.invalidURL, .emptyHost, .emptyScheme] }
-
-    /// After the end mark the rest of the body is awaited this long, so that the connection, with its TLS handshake
-    /// behind it, can serve the next answer; an upstream that keeps the body open longer costs the connection only.
-    private static var tailLimit: Duration { .milliseconds(100) }
 }
 
 extension HTTPClient.Configuration {

@@ -17,6 +17,8 @@ package struct OpenAIModel: LanguageModel {
         package var maxTokensField: MaxTokensField
         /// How long the upstream may send nothing at all; comments count as something.
         package var idleTimeout: Duration
+        /// How long the rest of a body may take after the end mark before its connection is given up.
+        package var tailLimit: Duration = .milliseconds(100)
 
         /// OpenAI's newer models refuse the old name, some servers do not know the new one.
         package enum MaxTokensField: String, Sendable, Hashable, CaseIterable {
@@ -49,8 +51,10 @@ package struct OpenAIModel: LanguageModel {
 
     package func answer(_ prompt: Prompt, emit: @Sendable (ModelEvent) async -> Void) async {
         guard let request = request(prompt) else { return await emit(.failed(ModelFailure(.refused))) }
-        await ModelExchange<OpenAIStream>(client: client, request: request, idleTimeout: settings.idleTimeout)
-            .run(emit: emit)
+        await ModelExchange<OpenAIStream>(
+            client: client, request: request, idleTimeout: settings.idleTimeout, tailLimit: settings.tailLimit
+        )
+        .run(emit: emit)
     }
 
     private func request(_ prompt: Prompt) -> HTTPClientRequest? {

@@ -113,8 +113,7 @@ package final class StreamBoard: Sendable {
             var beats: [Follower] = []
             var expired: [Follower] = []
             var deaf: [@Sendable () -> Void] = []
-            for (id, open) in state.streams {
-                var stream = open
+            for (id, var stream) in state.streams {
                 if now < stream.until, revocations?.covers(stream.caller) == true {
                     stream.until = now
                     state.streams[id] = stream

@@ -35,6 +35,7 @@ struct Revoke: AsyncParsableCommand {
             throw ValidationError("Nobody is known here as \(id).")
         }
         try await store.revoke(Revocation(subject, at: .now))
-        Swift.print("\(person ?? session ?? "") is shut out: nodes notice within a second.")
+        // Standard output: it is this command's answer to who typed it, and no log line.
+        Swift.print("\(subject) is shut out: nodes notice within a second.")
     }
 }
