@@ -19,7 +19,7 @@ LONG_QUESTION = "How long would I stay?"
 @pytest.fixture
 def server():
     with Clamd() as clamd, Server(
-        GUIDE_PACE_MS=30, HEARTBEAT_SECONDS=1, MESSAGES_PER_MINUTE=1_000, CLAMD_ADDRESS=clamd.address,
+        GUIDE_PACE_MS=60, HEARTBEAT_SECONDS=1, MESSAGES_PER_MINUTE=1_000, CLAMD_ADDRESS=clamd.address,
     ) as server:
         yield server
 
