@@ -275,7 +275,7 @@ struct Assembly: Sendable {
         signals: [UnixSignal] = [.sigterm, .sigint], onRunning: @escaping @Sendable (Int) async -> Void
     ) async throws {
         var application = Application(
-            router: try routes().router(logger: logger),
+            responder: ApartResponder(try routes().router(logger: logger).buildResponder()),
             server: .guarded(settings.connections, hosts: .loopback(and: settings.hosts)),
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port), serverName: nil, backlog: 4_096),
@@ -405,8 +405,9 @@ private struct BoardService: Service {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
                     while !Task.isCancelled {
-                        board.tick()
-                        try? await Task.sleep(for: .seconds(1))
+                        let next = ContinuousClock.now + .seconds(1)
+                        await board.tick(spread: .milliseconds(900))
+                        try? await Task.sleep(until: next)
                     }
                 }
                 // Apart: a store that takes its time must not keep the heartbeats waiting.

@@ -43,14 +43,25 @@ struct `The board of streams` {
         let (place, follower) = try await stream(on: board)
         for _ in 1...2 {
             clock.advance(by: .milliseconds(14_999))
-            board.tick()
+            await board.tick()
             follower.beat()  // Ours: were the board's already there, the two would be one and the next wait would hang.
             #expect(await follower.next().isHeartbeat)
             clock.advance(by: .milliseconds(1))
-            board.tick()
+            await board.tick()
             #expect(await follower.next().isHeartbeat)
         }
         withExtendedLifetime(place) {}
+    }
+
+    @Test(arguments: [Duration.zero, .milliseconds(20)])
+    func `forgets nobody when the signs of life go out by the handful`(_ spread: Duration) async throws {
+        let board = board { $0.perPerson = 100 }
+        var streams: [(place: StreamBoard.Place, follower: Follower)] = []
+        for _ in 0..<100 { streams.append(try await stream(on: board)) }
+        clock.advance(by: .seconds(15))
+        await board.tick(spread: spread)
+        for (_, follower) in streams { #expect(await follower.next().isHeartbeat) }
+        withExtendedLifetime(streams) {}
     }
 
     @Test func `ends an authorisation after its time, and cuts off whoever does not read that`() async throws {
@@ -61,17 +72,17 @@ struct `The board of streams` {
         }
         let (place, follower) = try await stream(on: board)
         clock.advance(by: .milliseconds(599_999))
-        board.tick()
+        await board.tick()
         follower.beat()
         #expect(await follower.next().isHeartbeat, "it ended early")
         clock.advance(by: .milliseconds(1))
-        board.tick()
+        await board.tick()
         #expect(await follower.next().parting == .authExpired)
         clock.advance(by: .milliseconds(9_999))
-        board.tick()
+        await board.tick()
         #expect(cuts.count == 0, "cut off before its patience was over")
         clock.advance(by: .milliseconds(1))
-        board.tick()
+        await board.tick()
         #expect(cuts.count == 1)
         withExtendedLifetime(place) {}
     }
@@ -87,16 +98,16 @@ struct `The board of streams` {
         let board = board { $0.heartbeat = .seconds(10_000) }
         let (place, follower) = try await stream(on: board)
         try await shutOut.revoke(Revocation(subject, at: clock.now + .milliseconds(milliseconds)))
-        board.tick()
+        await board.tick()
         follower.beat()
         #expect(await follower.next().isHeartbeat, "it is not known here yet")
         try await revocations.refresh()
-        board.tick()
+        await board.tick()
         follower.beat()
         let next = await follower.next()
         #expect(ends ? next.parting == .authExpired : next.isHeartbeat)
         clock.advance(by: .seconds(10))
-        board.tick()
+        await board.tick()
         #expect(cuts.count == (ends ? 1 : 0), "who does not read it is cut off")
         withExtendedLifetime(place) {}
     }
@@ -107,11 +118,11 @@ struct `The board of streams` {
         let place = try board.add(follower, of: caller(Cast.priya)) {}
         _ = await follower.next()
         clock.advance(by: .milliseconds(74_999))
-        board.tick()
+        await board.tick()
         follower.beat()
         #expect(await follower.next().isHeartbeat, "it ended early")
         clock.advance(by: .milliseconds(1))
-        board.tick()
+        await board.tick()
         #expect(await follower.next().parting == .authExpired)
         withExtendedLifetime(place) {}
     }
@@ -125,7 +136,7 @@ struct `The board of streams` {
         }
         #expect(board.count == 0)
         clock.advance(by: .seconds(10_000))
-        board.tick()
+        await board.tick()
         board.cutRemaining()
         #expect(cuts.count == 0)
     }

@@ -22,6 +22,9 @@ package final class StreamBoard: Sendable {
         package init() {}
     }
 
+    /// Heartbeats sent without a pause: their work is less than a millisecond.
+    private static let handful = 16
+
     private struct Open {
         var follower: Follower
         var caller: Caller
@@ -106,32 +109,47 @@ package final class StreamBoard: Sendable {
         withExtendedLifetime(gone) {}
     }
 
-    /// One tick: call it about once a second.
-    package func tick() {
+    /// One tick: call it about once a second. The heartbeats go out by the handful, the last of them after `spread`: thousands at
+    /// once would keep the words of every answer waiting behind them. Cancelled, it sends the rest without waiting.
+    package func tick(spread: Duration = .zero) async {
+        let due = due()
+        for follower in due.expired { follower.part(.authExpired) }
+        for cut in due.deaf { cut() }
+        let handfuls = due.beats.count / Self.handful
+        for (index, follower) in due.beats.enumerated() {
+            if index > 0, index.isMultiple(of: Self.handful), spread > .zero {
+                try? await Task.sleep(for: spread / handfuls)
+            }
+            follower.beat()
+        }
+    }
+
+    private struct Due {
+        var beats: [Follower] = []
+        var expired: [Follower] = []
+        var deaf: [@Sendable () -> Void] = []
+    }
+
+    private func due() -> Due {
         let now = now()
-        let (beats, expired, deaf) = state.withLock { state in
-            var beats: [Follower] = []
-            var expired: [Follower] = []
-            var deaf: [@Sendable () -> Void] = []
+        return state.withLock { state in
+            var due = Due()
             for (id, var stream) in state.streams {
                 if now < stream.until, revocations?.covers(stream.caller) == true {
                     stream.until = now
                     state.streams[id] = stream
                 }
                 if stream.until + settings.patience <= now {
-                    deaf.append(stream.cut)
+                    due.deaf.append(stream.cut)
                 } else if stream.until <= now {
-                    expired.append(stream.follower)
+                    due.expired.append(stream.follower)
                 } else if stream.nextBeat <= now {
-                    beats.append(stream.follower)
+                    due.beats.append(stream.follower)
                     state.streams[id]?.nextBeat = now + settings.heartbeat
                 }
             }
-            return (beats, expired, deaf)
+            return due
         }
-        for follower in expired { follower.part(.authExpired) }
-        for follower in beats { follower.beat() }
-        for cut in deaf { cut() }
     }
 
     /// Says goodbye to everyone, each to return at a time of its own, and lets nobody in any more.
