@@ -38,6 +38,20 @@ struct RawPeer: Sendable {
     func send(_ text: String) async { await send(Array(text.utf8)) }
 
     func startReading() async throws { try await channel.setOption(.autoRead, value: true).get() }
+    func stopReading() async throws { try await channel.setOption(.autoRead, value: false).get() }
+
+    /// What was heard since the last time, after a while without anything for nothing.
+    func take() async throws -> [UInt8] {
+        for _ in 0..<3_000 {
+            let bytes = heard.state.withLock { state in
+                defer { state.bytes = [] }
+                return state.bytes
+            }
+            if !bytes.isEmpty || isClosed { return bytes }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        throw NeverCame()
+    }
 
     var text: String { heard.state.withLock { String(decoding: $0.bytes, as: UTF8.self) } }
     var count: Int { heard.state.withLock { $0.bytes.count } }

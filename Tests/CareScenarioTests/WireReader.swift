@@ -14,7 +14,11 @@ struct WireReader: Sendable {
     var seat: Seat
     var picture = ClientPicture()
     var position: Position?
-    private(set) var resets = 0
+    /// How often it was told to begin anew, by the reason it was given.
+    private(set) var resetsByReason: [String: Int] = [:]
+    /// How often words it was behind with came in one piece: a fold ends with a heartbeat that tells the position, and others
+    /// come only when nothing happens for as long as `heartbeat.seconds`.
+    private(set) var folds = 0
     private(set) var entries = 0
     /// The last snapshot told of no answer that runs, waits or ended without a word.
     private(set) var isQuiet = false
@@ -38,6 +42,8 @@ struct WireReader: Sendable {
         if position == nil { position = try Position(parsing: snapshot.cursor) }
     }
 
+    var resets: Int { resetsByReason.values.reduce(0, +) }
+
     func snapshot() async throws -> WireSnapshot {
         let body = try await seat.bytes(
             "/api/v1/cases/\(caseID)", headers: [("Authorization", "Bearer \(seat.token ?? "")")])
@@ -59,15 +65,22 @@ struct WireReader: Sendable {
         var status: UInt
     }
 
+    private struct Reset: Decodable {
+        var reason: String
+    }
+
     /// What the frame told about the case, if anything.
     @discardableResult
     mutating func take(_ frame: Frames.Frame) throws -> CareEvent? {
         let before = position
         if let id = frame.id { position = try Position(parsing: id) }
         switch frame.type {
-        case "ready", "heartbeat", "bye", "auth_expired": return nil
+        case "ready", "bye", "auth_expired": return nil
+        case "heartbeat":
+            if frame.id != nil { folds += 1 }
+            return nil
         case "reset":
-            resets += 1
+            resetsByReason[try JSONDecoder().decode(Reset.self, from: Data(frame.data)).reason, default: 0] += 1
             picture.reset()
             return nil
         default:

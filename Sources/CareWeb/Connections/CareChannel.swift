@@ -22,6 +22,8 @@ package struct CareChannel: HTTPChannelHandler {
             decoder.maxHeaderListSize = limits.headBytes
             decoder.maxHeaderFieldCount = limits.headFields
             try channel.syncOptions?.setOption(.socketOption(.so_sndbuf), value: .init(limits.sendBuffer))
+            try channel.syncOptions?.setOption(
+                .writeBufferWaterMark, value: .init(low: limits.sendBuffer / 4, high: limits.sendBuffer / 2))
             let pipeline = channel.pipeline.syncOperations
             try pipeline.configureHTTPServerPipeline(
                 withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,

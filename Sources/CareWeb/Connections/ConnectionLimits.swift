@@ -18,8 +18,8 @@ package struct ConnectionLimits: Sendable {
     package var stalled: Duration = .seconds(30)
     /// After our last word, for the client to read it and close.
     package var linger: Duration = .seconds(2)
-    /// Bytes the system may hold of what we said to a client that does not read, beside the 64 KiB that we hold. Left to
-    /// itself it takes megabytes of each, and only when they are full does anybody notice.
+    /// Bytes the system may hold of what we said to a client that does not read; half as many we hold ourselves before we wait for
+    /// it. Left to itself the system takes megabytes of each, and only when they are full does anybody notice.
     package var sendBuffer = 128 * 1024
     /// Bytes of a request line and its headers, and their number; more is `head_too_large`.
     package var headBytes = 32 * 1024
