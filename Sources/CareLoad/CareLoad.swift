@@ -21,7 +21,8 @@ struct All: AsyncParsableCommand {
 
     func run() async throws {
         try await options.measure([
-            Answers(idle: 0), Answers(idle: 1_000), FanOut(readers: 1_000), FanOut(readers: 5_000, tokens: 100),
+            Answers(idle: 0), Answers(idle: 50), Answers(idle: 1_000), Answers(idle: 9_950),
+            FanOut(readers: 1_000), FanOut(readers: 5_000, tokens: 100),
             Resume(readers: 50), Resume(readers: 1_000), Idle(streams: 50), Idle(streams: 1_000),
             Idle(streams: 10_000),
         ])

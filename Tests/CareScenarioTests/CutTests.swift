@@ -59,10 +59,10 @@ struct `A reader that is cut at any byte` {
                 + "resets: \(all.resetLine); \(all.entries) entries: 0 lost, 0 doubled, byte-equal")
         #expect(all.runs == runs)
         #expect(all.cuts.isSpread, "\(all.cuts.line)")
-        #expect(all.resets["unknown_epoch", default: 0] >= runs / 20, "the log was hardly ever lost")
+        #expect(all.resets["unknown_epoch", default: 0] >= runs / 10, "the log was hardly ever lost")
         #expect(all.resets["trimmed", default: 0] >= runs / 50, "hardly anybody came back from before what is kept")
         #expect(all.folds >= runs / 50, "hardly anybody was behind")
-        #expect(all.slowFolds + all.slowResets > 0, "nothing had to wait for the slow ones")
+        #expect(all.slowFolds >= all.slow / 4, "the server hardly ever had to wait for the slow ones")
     }
 
     struct Outcome: Sendable {
@@ -73,9 +73,8 @@ struct `A reader that is cut at any byte` {
         var reloads = 0
         var resets: [String: Int] = [:]
         var folds = 0
-        /// What the slow ones were told of these in mid-stream.
+        /// Those of the slow ones.
         var slowFolds = 0
-        var slowResets = 0
         var entries = 0
 
         static func + (one: Outcome, other: Outcome) -> Outcome {
@@ -83,8 +82,7 @@ struct `A reader that is cut at any byte` {
                 runs: one.runs + other.runs, slow: one.slow + other.slow, away: one.away + other.away,
                 cuts: one.cuts + other.cuts, reloads: one.reloads + other.reloads,
                 resets: one.resets.merging(other.resets) { $0 + $1 }, folds: one.folds + other.folds,
-                slowFolds: one.slowFolds + other.slowFolds, slowResets: one.slowResets + other.slowResets,
-                entries: one.entries + other.entries)
+                slowFolds: one.slowFolds + other.slowFolds, entries: one.entries + other.entries)
         }
 
         var resetLine: String {
@@ -229,10 +227,7 @@ private struct CutReader {
         else { throw Unexpected("the answer is not byte-equal") }
         outcome.resets = page.resetsByReason
         outcome.folds = page.folds
-        if kind == .slow {
-            outcome.slowFolds = page.folds
-            outcome.slowResets = page.resetsByReason["behind", default: 0]
-        }
+        if kind == .slow { outcome.slowFolds = page.folds }
         outcome.entries = page.entries
         return outcome
     }
@@ -306,10 +301,9 @@ private struct CutReader {
         let seat = random.element(of: seats)
         guard let port = URL(string: seat.base)?.port, let position = page.position else { throw Unexpected("no port") }
         var reader = self
+        let wire = Wire(port: port, token: seat.token ?? "", caseID: page.caseID)
         try await RawPeer.at(port, receiveBuffer: 4_096) { peer in
-            await peer.send(
-                "GET /api/v1/cases/\(page.caseID)/events?cursor=\(position) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\n"
-                    + "Authorization: Bearer \(seat.token ?? "")\r\n\r\n")
+            await peer.send(wire.get("/api/v1/cases/\(page.caseID)/events?cursor=\(position)"))
             var body = ChunkedBody()
             var parser = Frames()
             var looksAway = true
@@ -345,7 +339,8 @@ private struct CutReader {
     }
 }
 
-/// An answer of HTTP/1.1 in chunks (RFC 9112 §7.1) as its bytes come: its head, then what is in the chunks.
+/// An answer of HTTP/1.1 in chunks (RFC 9112 §7.1) as its bytes come: its head, then what is in the chunks. The libraries that read
+/// them keep the socket to themselves, and its buffer is what makes a reader slow.
 private struct ChunkedBody {
     private var left: [UInt8] = []
     private var isInBody = false

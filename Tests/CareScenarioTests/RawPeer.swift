@@ -40,17 +40,15 @@ struct RawPeer: Sendable {
     func startReading() async throws { try await channel.setOption(.autoRead, value: true).get() }
     func stopReading() async throws { try await channel.setOption(.autoRead, value: false).get() }
 
-    /// What was heard since the last time, after a while without anything for nothing.
+    /// What was heard since the last time; nothing only once it is closed.
     func take() async throws -> [UInt8] {
-        for _ in 0..<3_000 {
+        try await eventually(within: 30) {
             let bytes = heard.state.withLock { state in
                 defer { state.bytes = [] }
                 return state.bytes
             }
-            if !bytes.isEmpty || isClosed { return bytes }
-            try await Task.sleep(for: .milliseconds(10))
+            return bytes.isEmpty && !isClosed ? nil : bytes
         }
-        throw NeverCame()
     }
 
     var text: String { heard.state.withLock { String(decoding: $0.bytes, as: UTF8.self) } }

@@ -130,6 +130,33 @@ struct `A client that takes its time` {
         }
     }
 
+    /// All of it, 50 KiB, would have room in the 64 KiB that we hold at the default; a fold says that we held less and waited.
+    @Test func `to read a stream is held no more for than the setting says`() async throws {
+        let chatter = Chatter()
+        let options = ["send.bufferBytes": "4096", "follower.lagBytes": "8000", "coalesce.ms": "0"]
+        try await withServer(options, model: chatter) { server in
+            let amina = try await server.seat(of: Cast.amina)
+            let id = try await amina.open()
+            var random = SeededRandom(seed: 1)
+            var plan = Chatter.Plan(&random)
+            plan.words = Array(repeating: "word ", count: 320)
+            plan.pauseEach = .milliseconds(2)
+            plan.pauseAfter = .seconds(5)
+            chatter.plan(plan, for: id)
+            let wire = Wire(port: server.port, token: amina.token ?? "", caseID: id)
+            try await RawPeer.at(server.port, receiveBuffer: 4_096) { deaf in
+                await deaf.send(wire.get("/api/v1/cases/\(id)/events"))
+                try await deaf.until("event: ready")
+                try await deaf.stopReading()
+                _ = try await amina.ask("Question", key: "k", in: id, async: true)
+                await plan.reached[Chatter.Moment.betweenLastDeltaAndSave.rawValue].passed()
+                try await deaf.startReading()
+                try await deaf.until("event: reply.snapshot")
+                #expect(deaf.count < 65_536, "the frames alone were more than is held at the default")
+            }
+        }
+    }
+
     @Test func `is one of a bounded number, and whoever is one too many is told`() async throws {
         try await withServer(["connections.atOnce": "2"]) { server in
             func health(_ peer: RawPeer) async { await peer.send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n") }

@@ -64,6 +64,29 @@ struct `The board of streams` {
         withExtendedLifetime(streams) {}
     }
 
+    @Test func `lets others pass between two handfuls of signs of life, and hurries when cancelled`() async throws {
+        let board = board { $0.perPerson = 100 }
+        var streams: [(place: StreamBoard.Place, follower: Follower)] = []
+        for _ in 0..<40 { streams.append(try await stream(on: board)) }
+        clock.advance(by: .seconds(15))
+        let beats = Cuts()
+        await withTaskGroup(of: Void.self) { group in
+            for (_, follower) in streams {
+                group.addTask { if await follower.next().isHeartbeat { beats.add() } }
+            }
+            await withTaskGroup(of: Void.self) { ticking in
+                ticking.addTask { await board.tick(spread: .seconds(3_600)) }
+                while beats.count < 16 { await Task.yield() }
+                try? await Task.sleep(for: .milliseconds(50))
+                #expect(beats.count == 16, "the next handful did not wait")
+                ticking.cancelAll()
+            }
+            await group.waitForAll()
+        }
+        #expect(beats.count == 40)
+        withExtendedLifetime(streams) {}
+    }
+
     @Test func `ends an authorisation after its time, and cuts off whoever does not read that`() async throws {
         let board = board {
             $0.heartbeat = .seconds(10_000)

@@ -109,8 +109,8 @@ package final class StreamBoard: Sendable {
         withExtendedLifetime(gone) {}
     }
 
-    /// One tick: call it about once a second. The heartbeats go out by the handful, the last of them after `spread`: thousands at
-    /// once would keep the words of every answer waiting behind them. Cancelled, it sends the rest without waiting.
+    /// One tick: call it about once a second. The heartbeats go out by the handful within `spread`: in one burst, thousands keep the
+    /// words of every answer waiting behind them. Cancelled, it sends the rest without waiting.
     package func tick(spread: Duration = .zero) async {
         let due = due()
         for follower in due.expired { follower.part(.authExpired) }

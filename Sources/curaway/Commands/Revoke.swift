@@ -36,6 +36,6 @@ struct Revoke: AsyncParsableCommand {
         }
         try await store.revoke(Revocation(subject, at: .now))
         // Standard output: it is this command's answer to who typed it, and no log line.
-        Swift.print("\(subject) is shut out: nodes notice within a second.")
+        Swift.print("\(subject) is shut out: all nodes notice within two seconds.")
     }
 }
