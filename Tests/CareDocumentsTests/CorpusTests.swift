@@ -11,9 +11,9 @@ struct `The corpus of documents` {
     @Test func `ends as expected, file by file, with enough of its characters right`() async throws {
         let corpus = try Corpus()
         #expect(corpus.files.count >= 30)
+        let outcomes = await Self.read(corpus.files.map(corpus.path))
         var table: [String] = []
-        for file in corpus.files {
-            let outcome = await Self.read(corpus.path(of: file))
+        for (file, outcome) in zip(corpus.files, outcomes) {
             let accuracy = file.accuracy(of: outcome.pages)
             table.append(file.row(outcome, accuracy))
             let said = Comment(rawValue: file.name + ": " + outcome.description)
@@ -48,11 +48,22 @@ struct `The corpus of documents` {
         var description: String { code ?? "\(mediaType ?? "?"), \(pages.count) pages" }
     }
 
-    static func read(_ path: String) async -> Outcome {
-        // What a tool may take is another test's; here the machine may be slow.
-        var limits = ReaderLimits()
-        limits.seconds = 300
-        let tools = DocumentTools(limits: limits)
+    /// Two at once, for two processors: a tool uses one.
+    private static func read(_ paths: [String]) async -> [Outcome] {
+        await withTaskGroup(of: (Int, Outcome).self) { group in
+            var outcomes = paths.map { _ in Outcome(code: "trouble") }
+            for (index, path) in paths.enumerated() {
+                if index >= 2, let (read, outcome) = await group.next() { outcomes[read] = outcome }
+                group.addTask { (index, await read(path)) }
+            }
+            for await (read, outcome) in group { outcomes[read] = outcome }
+            return outcomes
+        }
+    }
+
+    private static func read(_ path: String) async -> Outcome {
+        // Within what the product allows: a page of the corpus that took longer could not be read by anybody.
+        let tools = DocumentTools()
         var outcome = Outcome()
         do {
             let file = try await tools.inspect(path)

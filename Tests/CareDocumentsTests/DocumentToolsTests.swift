@@ -10,12 +10,7 @@ import Testing
     .enabled(if: Tools.areThere, "poppler-utils, imagemagick, libheif-examples and tesseract-ocr with eng and ara"),
     .serialized)
 struct `Documents of every kind` {
-    /// Time enough on a machine that does other things as well: how fast it is, is not asked here.
-    private let reader = {
-        var limits = ReaderLimits()
-        limits.seconds = 300
-        return DocumentTools(limits: limits)
-    }()
+    private let reader = DocumentTools()
     private let lines = ["Haemoglobin 13.4 g/dL", "Potassium 4.1 mmol/L", "Creatinine 0.9 mg/dL", "HbA1c 7.4 %"]
 
     @Test func `a PDF that was written gives its words as they are, and a picture of each page`() async throws {
@@ -159,7 +154,6 @@ struct `Documents of every kind` {
             var limits = ReaderLimits()
             limits.memoryBytes = 64 * 1024 * 1024
             limits.keptPixels = 8_000
-            limits.seconds = 300
             let small = DocumentTools(limits: limits)
             await #expect(throws: DocumentRefusal.tooBig) {
                 try await small.read(page: 1, of: try await small.inspect(pdf))
@@ -193,9 +187,8 @@ enum Tools {
     }
 
     static func run(_ name: String, _ arguments: [String]) async throws -> Tool.Outcome {
-        var limits = ReaderLimits()
-        limits.seconds = 300
-        return try await Workplace.with(nil) { [limits] in
+        let limits = ReaderLimits()
+        return try await Workplace.with(nil) {
             try await Tool(limits: limits).run(name, arguments, in: $0, writes: limits.scratchBytes)
         }
     }

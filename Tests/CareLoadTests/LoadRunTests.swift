@@ -4,7 +4,7 @@ import SystemPackage
 import Testing
 
 /// The built generator against the built server, small: that it works and is right, never how fast.
-@Suite(.timeLimit(.minutes(2)), .serialized)
+@Suite(.timeLimit(.minutes(6)), .serialized)
 struct `A run of the load generator` {
     @Test(arguments: [
         ["answers", "--answers", "2", "--tokens", "4", "--idle", "3"],

@@ -63,7 +63,7 @@ enum RedisTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(3)), .serialized)
+@Suite(.timeLimit(.minutes(6)), .serialized)
 struct `The log on Redis` {
     @Test(arguments: RedisTests.Way.allCases, EventLogContract.all.map(\.name))
     func `keeps the contract`(_ way: RedisTests.Way, _ name: String) async throws {

@@ -250,7 +250,7 @@ struct `A patient who asks` {
 
 /// Asks again until there is an answer; a bound keeps a broken server from hanging the suite.
 func eventually<Answer: Sendable>(
-    within seconds: Int = 10, _ body: () async throws -> Answer?
+    within seconds: Int = 30, _ body: () async throws -> Answer?
 ) async throws -> Answer {
     for _ in 0..<(seconds * 40) {
         if let answer = try await body() { return answer }

@@ -9,7 +9,7 @@ import Testing
 @testable import curaway
 
 /// `curaway audit`, as an operator runs it, on a file that a server has written.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(6)))
 struct `The audit command` {
     @Test func `lists what staff did, finds the trail whole beside a running server, and broken where it was edited`()
         async throws

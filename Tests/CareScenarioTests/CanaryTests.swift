@@ -324,7 +324,7 @@ private enum Canaried {
                 var seen: Set<String> = []
                 while !Task.isCancelled {
                     seen.formUnion(Self.look(at: pid, called: own))
-                    try? await Task.sleep(for: .milliseconds(2))
+                    try? await Task.sleep(for: .milliseconds(10))
                 }
                 return seen
             }

@@ -10,7 +10,7 @@ import Testing
 
 /// `kill -9` at each step of a turn, and a new process on the same folder. What an outsider cannot hit exactly is
 /// prepared by the store's own verbs, as a process that died right there would have left it.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(6)))
 struct `A kill in the middle of a turn` {
     enum Step: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case sent = "a message has been sent, and nobody knows whether it arrived"

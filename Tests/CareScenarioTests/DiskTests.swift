@@ -7,7 +7,7 @@ import SystemPackage
 import Testing
 
 /// A disk that is full, and folders that cannot be used.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(6)))
 struct `The disk` {
     static let prlimit = "/usr/bin/prlimit"
 

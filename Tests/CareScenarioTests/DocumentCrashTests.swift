@@ -9,7 +9,7 @@ import Testing
 @testable import curaway
 
 /// `kill -9` while a document is on its way, and a new process on the same folder: it ends ready, never stuck and never twice.
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(6)))
 struct `A kill in the middle of a document` {
     static let settings = ["CURAWAY_DOCUMENT_LEASE_MS": "1000", "CURAWAY_DRAIN_SECONDS": "0"]
     /// Several pages of plain text, which no tool has to be there for.

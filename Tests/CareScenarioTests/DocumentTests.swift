@@ -10,7 +10,7 @@ import Testing
 @testable import curaway
 
 /// Documents through the whole server, read by a scripted reader: no tool decides what is seen here.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct `A document that a patient gives` {
     @Test func `is seen step by step on both streams, and stands in the snapshot`() async throws {
         try await withServer { server in

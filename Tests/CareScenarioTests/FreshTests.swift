@@ -9,7 +9,7 @@ import Testing
 
 /// The test of tests: a fresh snapshot shows what a stale one and the entries since show. After every use case, for every
 /// snapshot that was taken since the case was opened, in mid-answer too.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(6)))
 struct `A snapshot of any age` {
     @Test func `and the entries since it show what a fresh one shows, after every use case`() async throws {
         let gates = (0..<4).map { _ in Gate() }

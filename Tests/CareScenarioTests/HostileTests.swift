@@ -39,7 +39,7 @@ private struct Refused: CustomStringConvertible {
     }
 }
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(6)))
 struct `A hostile client` {
     private static let framing: [Refused] =
         [

@@ -79,9 +79,9 @@ extension Seat {
         return events
     }
 
-    /// Waits until a document's reading is over; the document.
+    /// Waits until a document's reading is over, longer than a tool may take; the document.
     func isRead(_ id: String) async throws -> JSONValue {
-        for _ in 0..<1_200 {
+        for _ in 0..<7_000 {
             let document = try await get("\(papers)/\(id)").body["document"]
             if ["ready", "failed", "rejected"].contains(document["stage"].text) { return document }
             try await Task.sleep(for: .milliseconds(50))

@@ -10,7 +10,7 @@ import Testing
 @testable import curaway
 
 /// The pipeline over a real store and real files, where a disk or a scanner does what no server can be told to do.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(6)))
 struct `Documents that cannot be read as they are` {
     /// Was: it was rejected, kept, and handed out to whoever asked.
     @Test func `an infected one is rejected, and its bytes are gone`() async throws {

@@ -4,7 +4,7 @@ import Subprocess
 import Testing
 
 /// The program itself, as an operator runs it: started, told to stop, started again.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(6)))
 struct `The program` {
     @Test func `lets a running answer end when it is told to stop, and says goodbye to its reader`() async throws {
         try await ModelPeer.listening { peer, origin in

@@ -7,7 +7,7 @@ import Testing
 
 /// Clients that cost us something by doing little. Nothing here says how fast anything is, only that it ends, and that
 /// whoever is merely slow is served.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(6)))
 struct `A client that takes its time` {
     private static let hurried = [
         "head.seconds": "1", "body.seconds": "1", "idle.seconds": "1", "stalled.seconds": "1",

@@ -11,7 +11,7 @@ import Testing
 @testable import curaway
 
 /// What is removed because it is nobody's any more, and what is not although it seems so.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(6)))
 struct `What documents leave behind` {
     @Test func `is removed when it was deleted, and when it has been unknown for long`() async throws {
         try await withTidyDesk { desk in

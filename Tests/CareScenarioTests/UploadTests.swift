@@ -9,7 +9,7 @@ import Testing
 @testable import curaway
 
 /// Bytes on their way in, over real sockets.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct `An upload` {
     @Test func `in pieces goes on where it was cut, and becomes a document once`() async throws {
         try await withServer { server in

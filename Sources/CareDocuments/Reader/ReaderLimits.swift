@@ -1,7 +1,11 @@
 /// What a stranger's file may cost. Each bound says what happens at it.
 package struct ReaderLimits: Sendable {
-    /// Wall and processor time of one tool; beyond it the tool is killed: `ReaderTrouble.slow`.
-    package var seconds = 30
+    /// Processor time of one tool; beyond it the tool is killed: `ReaderTrouble.slow`. A full page of two scripts takes some
+    /// ten seconds of a slow processor.
+    package var processorSeconds = 60
+    /// Wall time of one tool; beyond it as above. For one that waits and does nothing: what works is bounded by the processor
+    /// time, of which a busy machine may give it a fifth. A page is not refused because somebody else was busy.
+    package var wallSeconds = 300
     /// Address space of one tool; beyond it the file is `.tooBig`.
     package var memoryBytes = 1_536 * 1024 * 1024
     /// What one tool may say, and the text of one page; beyond it the file is `.tooBig`.

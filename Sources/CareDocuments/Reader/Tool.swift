@@ -48,8 +48,8 @@ struct Tool: Sendable {
         try Task.checkCancellation()
         let writes = writes ?? limits.textBytes
         let bounds = [
-            "--as=\(limits.memoryBytes)", "--cpu=\(limits.seconds):\(limits.seconds + 1)", "--fsize=\(writes)",
-            "--nofile=64", "--core=0", "--",
+            "--as=\(limits.memoryBytes)", "--cpu=\(limits.processorSeconds):\(limits.processorSeconds + 1)",
+            "--fsize=\(writes)", "--nofile=64", "--core=0", "--",
         ]
         let environment = [
             "PATH": path, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "OMP_THREAD_LIMIT": "1", "TMPDIR": place.path,
@@ -70,7 +70,7 @@ struct Tool: Sendable {
 
     /// Asks now and then, first often: most tools are quick. Cancellation is noticed at once, by the sleep.
     private func wait(for child: Child) async -> (isInTime: Bool, isCancelled: Bool) {
-        let deadline = ContinuousClock.now + .seconds(limits.seconds)
+        let deadline = ContinuousClock.now + .seconds(limits.wallSeconds)
         var pause = Duration.milliseconds(2)
         while !child.isOver() {
             if ContinuousClock.now >= deadline { return (false, false) }
