@@ -20,6 +20,8 @@ package enum CareEvent: Hashable, Sendable {
     /// Made for one reader from the log's fold of a running reply; an entry of the log only when the log had lost words
     /// and the writer says them all again.
     case replySnapshot(ReplyFold)
+    /// What a node of a newer version wrote: passed on as it is, and changes nothing here.
+    case unknown(UnknownEvent)
 
     package var caseID: CaseID {
         switch self {
@@ -30,6 +32,7 @@ package enum CareEvent: Hashable, Sendable {
         case .replyStarted(let attempt, _), .replyDelta(let attempt, _, _), .replyEnded(let attempt, _, _, _, _):
             attempt.caseID
         case .replySnapshot(let fold): fold.attempt.caseID
+        case .unknown(let event): event.caseID
         }
     }
 
@@ -44,6 +47,7 @@ package enum CareEvent: Hashable, Sendable {
         case .replyDelta: "reply.delta"
         case .replyEnded(_, let state, _, _, _): "reply.\(state.rawValue)"
         case .replySnapshot: "reply.snapshot"
+        case .unknown(let event): event.type
         }
     }
 
@@ -53,12 +57,16 @@ package enum CareEvent: Hashable, Sendable {
         case .replyStarted(let attempt, _), .replyDelta(let attempt, _, _), .replyEnded(let attempt, _, _, _, _):
             attempt
         case .replySnapshot(let fold): fold.attempt
-        case .message, .careCase, .handling, .document: nil
+        case .message, .careCase, .handling, .document, .unknown: nil
         }
     }
 
     package var audience: Audience {
-        if case .message(let message) = self { message.audience } else { .everyone }
+        switch self {
+        case .message(let message): message.audience
+        case .unknown(let event): event.audience
+        default: .everyone
+        }
     }
 }
 
@@ -87,6 +95,37 @@ package struct ReplyFold: Hashable, Sendable {
         self.sequence = sequence
         self.through = through
         self.text = text
+    }
+}
+
+/// An event of a type, or with a value, that this version does not know: during an upgrade nodes of two versions share a log.
+package struct UnknownEvent: Hashable, Sendable {
+    package let type: String
+    package let caseID: CaseID
+    /// Everyone's only when the event says so by `"audience":"everyone"`; a newer version adds that to what older nodes may show
+    /// to patients.
+    package let audience: Audience
+    /// As it was written; one line.
+    package let json: [UInt8]
+
+    /// Throws `DecodingError` when it is not an event of any version: no case, no type that fits an SSE `event:` line.
+    fileprivate init(json: [UInt8]) throws {
+        struct Head: Decodable {
+            var type: String
+            var case_id: CaseID
+            var audience: String?
+        }
+        let head = try JSONDecoder().decode(Head.self, from: Data(json))
+        let isName = head.type.utf8.allSatisfy {
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || [UInt8(ascii: "."), UInt8(ascii: "_")].contains($0)
+        }
+        guard isName, (1...64).contains(head.type.utf8.count), json.allSatisfy({ $0 >= 0x20 }) else {
+            throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "no event of any version"))
+        }
+        type = head.type
+        caseID = head.case_id
+        audience = head.audience == Audience.everyone.rawValue ? .everyone : .staff
+        self.json = json
     }
 }
 
@@ -124,6 +163,8 @@ extension CareEvent: Codable {
             try container.encode(messageID, forKey: .messageID)
             try container.encode(state.isRetryable, forKey: .retryable)
             try container.encode(code, forKey: .code)
+        case .unknown:
+            throw EncodingError.invalidValue(self, .init(codingPath: [], debugDescription: "has its own JSON: json()"))
         }
     }
 
@@ -169,12 +210,18 @@ extension CareEvent: Codable {
 
     /// The one line of JSON that every transport sends. JSON escapes line breaks, so it fits an SSE `data:` line.
     package func json() throws -> [UInt8] {
+        if case .unknown(let event) = self { return event.json }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.withoutEscapingSlashes]
         return Array(try encoder.encode(self))
     }
 
+    /// Throws `DecodingError` when it is no event of any version.
     package init(json: [UInt8]) throws {
-        self = try JSONDecoder().decode(CareEvent.self, from: Data(json))
+        do {
+            self = try JSONDecoder().decode(CareEvent.self, from: Data(json))
+        } catch is DecodingError {
+            self = .unknown(try UnknownEvent(json: json))
+        }
     }
 }

@@ -153,13 +153,15 @@ package struct StreamView: Sendable, Hashable {
     func shows(_ event: CareEvent) -> Bool {
         if let caseID, event.caseID != caseID { return false }
         if event.audience == .staff, audience != .staff { return false }
-        return switch part {
-        case .everything: true
-        case .replies: event.attempt != nil
-        case .messages:
-            if case .document = event { false } else { event.attempt == nil }
-        case .documents:
-            if case .document = event { true } else { false }
+        return switch (part, event) {
+        case (.everything, _): true
+        // What it belongs to is not known.
+        case (_, .unknown): false
+        case (.replies, _): event.attempt != nil
+        case (.messages, .document): false
+        case (.messages, _): event.attempt == nil
+        case (.documents, .document): true
+        case (.documents, _): false
         }
     }
 

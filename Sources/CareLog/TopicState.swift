@@ -83,7 +83,7 @@ package struct TopicState {
                 {
                     return .duplicate
                 }
-            case .message, .careCase, .handling, .document, .replyEnded: break
+            case .message, .careCase, .handling, .document, .replyEnded, .unknown: break
             }
             return nil
         }
@@ -163,7 +163,7 @@ package struct TopicState {
         case .replySnapshot(let fold):
             let startedAt = running[fold.attempt.replyID]?.startedAt ?? next
             running[fold.attempt.replyID] = Running(fold: fold, startedAt: startedAt)
-        case .careCase, .handling, .document: break
+        case .careCase, .handling, .document, .unknown: break
         }
     }
 

@@ -167,12 +167,19 @@ extension RedisEventLog {
     }
 
     func opened(_ sealed: [UInt8], of topic: Topic) -> (draft: Draft, json: [UInt8])? {
-        if let plain = keys.open(sealed, of: topic), let entry = StoredEntry.draft(plain) { return entry }
+        let plain = keys.open(sealed, of: topic)
+        if let entry = plain.flatMap(StoredEntry.draft) { return entry }
         let isFirst = state.withLock { state in
             defer { state.complained = true }
             return !state.complained
         }
-        if isFirst { report("an entry of the shared log cannot be read: is its key in CURAWAY_LOG_KEY on every node?") }
+        if isFirst {
+            report(
+                plain == nil
+                    ? "an entry of the shared log cannot be read: is its key in CURAWAY_LOG_KEY on every node?"
+                    : "an entry of the shared log cannot be understood: was it written by a version that is more than one ahead?"
+            )
+        }
         return nil
     }
 

@@ -214,12 +214,17 @@ package struct EventLogContract: Sendable {
         try await speak(log)
         _ = try await log.append(.fact(Say.message("other", 1, in: Say.otherCase), number: 4), to: topic)
         _ = try await log.append(.fact(Say.message("note", 3, audience: .staff), number: 5), to: topic)
+        // A newer version's: one that says it is everyone's, one that does not say whose it is.
+        _ = try await log.append(.fact(try Say.unknown("note"), number: 6), to: topic)
+        _ = try await log.append(.fact(try Say.unknown("receipt", audience: .everyone), number: 7), to: topic)
         let epoch = try await log.reading(of: topic).position.epoch
         for (view, wanted) in [
             (StreamView(caseID: Say.caseID, part: .replies), ["2", "3", "4", "6"]),
             (StreamView(caseID: Say.caseID, part: .messages), ["1", "5"]),
             (StreamView(caseID: Say.caseID, part: .messages, audience: .staff), ["1", "5", "8"]),
-            (StreamView(caseID: nil, audience: .staff), ["1", "2", "3", "4", "5", "6", "7", "8"]),
+            (StreamView(caseID: nil, part: .documents, audience: .staff), []),
+            (StreamView(caseID: Say.caseID), ["1", "2", "3", "4", "5", "6", "10"]),
+            (StreamView(caseID: nil, audience: .staff), ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]),
         ] {
             let follower = try await log.follow(topic, from: Position(epoch: epoch, offset: 0), view: view)
             let seen = bodies(await take(1 + wanted.count, from: follower)).dropFirst().compactMap {
@@ -228,7 +233,7 @@ package struct EventLogContract: Sendable {
             try expect(seen == wanted, "\(view.part) for \(view.audience): \(seen)")
             follower.beat()
             let beat = bodies(await follower.next())
-            try expect(beat == [wanted.last == "8" ? "beat" : "beat at"], "\(view.part): \(beat)")
+            try expect(beat == [wanted.last == "10" ? "beat" : "beat at"], "\(view.part): \(beat)")
         }
     }
 

@@ -23,6 +23,12 @@ package enum Say {
                 audience: audience, body: body, replyID: reply, createdAt: Moment(milliseconds: 1_800_000_000_000)))
     }
 
+    /// What a newer version might write.
+    package static func unknown(_ type: String, audience: Audience? = nil) throws -> CareEvent {
+        let whose = audience.map { #","audience":"\#($0)""# } ?? ""
+        return try CareEvent(json: Array(#"{"type":"\#(type)","case_id":"\#(caseID.rawValue)"\#(whose)}"#.utf8))
+    }
+
     package static func started(_ number: Int = 1) -> CareEvent { .replyStarted(attempt(number), sequence: 7) }
 
     package static func delta(_ n: Int, _ text: String, attempt number: Int = 1) -> CareEvent {

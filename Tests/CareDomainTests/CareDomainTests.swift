@@ -75,8 +75,29 @@ struct `An event` {
         #expect(String(decoding: json, as: UTF8.self).contains("\"type\":\"\(event.type)\""))
     }
 
+    /// Version skew: an older node must neither stumble over it nor show it to the wrong people.
     @Test(arguments: [
-        "{}", "[]", "", "{\"type\":\"reply.running\",\"case_id\":\"a\"}", "{\"type\":\"nonsense\",\"case_id\":\"a\"}",
+        (#"{"type":"receipt.read","case_id":"a","audience":"everyone","n":[1.50]}"#, Audience.everyone),
+        (#"{"case_id":"a","type":"receipt_read"}"#, .staff),
+        (#"{"type":"note","case_id":"a","audience":"family"}"#, .staff),
+        (#"{"type":"reply.paused","case_id":"a"}"#, .staff),
+        (#"{"type":"handling","case_id":"a","state":"shared","version":3,"by":null,"audience":"everyone"}"#, .everyone),
+    ])
+    func `of a newer version is passed on as it was written, to whom it says`(
+        _ json: String, _ audience: Audience
+    ) throws {
+        let event = try CareEvent(json: Array(json.utf8))
+        #expect(try event.json() == Array(json.utf8))
+        #expect(event.audience == audience && event.caseID.rawValue == "a" && event.attempt == nil)
+        #expect(json.contains("\"type\":\"\(event.type)\""))
+        #expect(try CareEvent(json: try event.json()) == event)
+    }
+
+    @Test(arguments: [
+        "{}", "[]", "", #"{"type":"note"}"#, #"{"case_id":"a"}"#, #"{"type":"","case_id":"a"}"#,
+        #"{"type":"no\nte","case_id":"a"}"#, #"{"type":"Note","case_id":"a"}"#,
+        "{\"type\":\"note\",\n\"case_id\":\"a\"}",
+        #"{"type":"note","case_id":"a b"}"#, #"{"type":"\#(String(repeating: "n", count: 65))","case_id":"a"}"#,
     ])
     func `that is none is refused`(_ json: String) {
         #expect(throws: (any Error).self) { try CareEvent(json: Array(json.utf8)) }

@@ -412,6 +412,27 @@ struct `The log on Redis` {
         }
     }
 
+    /// Was: an older node lost the whole topic at the first such entry, and blamed the key.
+    @Test func `what a newer version wrote passes through this one as it was written`() async throws {
+        let server = try RedisServer()
+        let topic = EventLogContract.topic, event = try Say.unknown("receipt", audience: .everyone)
+        let said = Mutex<[String]>([])
+        try await withNode(server) { log in
+            _ = try await log.append(.fact(event, number: 1), to: topic)
+            _ = try await log.append(.fact(Say.message("Known"), number: 2), to: topic)
+        }
+        try await withNode(server, report: { line in said.withLock { $0.append(line) } }) { log in
+            let position = try await log.reading(of: topic).position
+            let late = try await log.follow(
+                topic, from: Position(epoch: position.epoch, offset: 0), view: EventLogContract.view)
+            let items = await EventLogContract.take(3, from: late)
+            #expect(EventLogContract.bodies(items) == ["ready at", "1:receipt", "2:message"])
+            guard case .entry(let entry, _) = items[1] else { return }
+            #expect(try entry.json == event.json())
+        }
+        #expect(said.withLock { $0.filter { $0.contains("an entry") } } == [])
+    }
+
     @Test func `holds nothing that can be read without its key, and opens what an older key sealed`() async throws {
         let server = try RedisServer()
         let topic = EventLogContract.topic

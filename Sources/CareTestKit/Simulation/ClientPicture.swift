@@ -83,6 +83,7 @@ package struct ClientPicture: Sendable {
             held.through = n
             held.text += text
             replies[attempt.replyID] = held
+        case .unknown: break
         case .replySnapshot(let fold):
             guard !isSettled(fold.attempt.replyID, fold.attempt.number) else { return }
             let words = Words(
