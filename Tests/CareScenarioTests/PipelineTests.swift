@@ -5,6 +5,7 @@ import CareLog
 import CareStore
 import CareTestKit
 import Foundation
+import Synchronization
 import Testing
 
 @testable import curaway
@@ -50,6 +51,23 @@ struct `Documents that cannot be read as they are` {
             }
         }
     }
+
+    /// Was: ten pages were a turn, and ten of them may be made to take half an hour.
+    @Test func `one whose pages take long lets the others go first after each`() async throws {
+        for (seconds, wanted) in [(60, ["a1", "b1", "a2", "a3"]), (29, ["a1", "a2", "a3", "b1"])] {
+            try await withShelf { shelf in
+                let reader = SlowReader(pause: .seconds(seconds))
+                let long = try await shelf.give("a1\u{c}a2\u{c}a3"), short = try await shelf.give("b1")
+                try await shelf.read(reader: reader, time: reader.clock.timekeeper) {
+                    for one in [long, short] {
+                        let read = try await shelf.isOver(one.id)
+                        #expect(read.stage == .ready)
+                    }
+                }
+                #expect(reader.pages == wanted)
+            }
+        }
+    }
 }
 
 private struct Shelf: Sendable {
@@ -80,14 +98,15 @@ private struct Shelf: Sendable {
     }
 
     func pipeline(
-        through blobs: (any BlobStore)? = nil, scanner: (any VirusScanner)? = nil
+        through blobs: (any BlobStore)? = nil, scanner: (any VirusScanner)? = nil,
+        reader: any DocumentReader = ScriptedReader(), time: Timekeeper = .system
     ) -> DocumentPipeline {
         var settings = DocumentPipeline.Settings()
         settings.lease = .milliseconds(400)
         settings.look = .milliseconds(20)
         return DocumentPipeline(
-            store: store, blobs: blobs ?? self.blobs, reader: ScriptedReader(), scanner: scanner,
-            extractor: { _ in Extraction(kind: .other) }, publisher: publisher, settings: settings)
+            store: store, blobs: blobs ?? self.blobs, reader: reader, scanner: scanner,
+            extractor: { _ in Extraction(kind: .other) }, publisher: publisher, time: time, settings: settings)
     }
 
     var desk: DocumentDesk {
@@ -100,9 +119,10 @@ private struct Shelf: Sendable {
     /// Reads until the body has seen what it wants to see.
     func read(
         through blobs: (any BlobStore)? = nil, scanner: (any VirusScanner)? = nil,
+        reader: any DocumentReader = ScriptedReader(), time: Timekeeper = .system,
         _ body: @Sendable () async throws -> Void
     ) async throws {
-        let pipeline = pipeline(through: blobs, scanner: scanner)
+        let pipeline = pipeline(through: blobs, scanner: scanner, reader: reader, time: time)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await pipeline.run() }
             try await body()
@@ -112,6 +132,26 @@ private struct Shelf: Sendable {
 
     func isOver(_ id: DocumentID) async throws -> Document {
         try await eventually { try await store.document(id).flatMap { $0.stage.isOver ? $0 : nil } }
+    }
+}
+
+/// Reads at once, and by its clock each page takes long.
+private final class SlowReader: DocumentReader {
+    let clock = ManualClock()
+    private let pause: Duration
+    private let seen = Mutex<[String]>([])
+
+    init(pause: Duration) { self.pause = pause }
+
+    var pages: [String] { seen.withLock { $0 } }
+
+    func inspect(_ path: String) async throws -> InspectedFile { try await ScriptedReader().inspect(path) }
+
+    func read(page: Int, of file: InspectedFile) async throws -> ReadPage {
+        let page = try await ScriptedReader().read(page: page, of: file)
+        seen.withLock { $0.append(page.text.text) }
+        clock.advance(by: pause)
+        return page
     }
 }
 

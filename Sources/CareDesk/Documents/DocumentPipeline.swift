@@ -14,6 +14,8 @@ package final class DocumentPipeline: Sendable {
         package var tries = 4
         /// Pages read in one go; then a document lets others go first.
         package var turn = 10
+        /// So does one whose pages have taken this long together, however few they were: a page may take minutes.
+        package var turnTime: Duration = .seconds(60)
         /// Scalars of all its pages together; a document of more is `too_big_to_open`. A few thousand a page are usual.
         package var scalars = 2_000_000
         /// How often waiting documents are looked for without being woken.
@@ -227,9 +229,10 @@ package final class DocumentPipeline: Sendable {
                 guard try await advance(.opened(mediaType: file.mediaType, pages: file.pages)) else { return nil }
             }
             var scalars = try await read(of: document)
-            let turn = document.page + settings.turn
+            let (first, began) = (document.page, time.now())
             while document.page < document.pages {
-                guard document.page < turn else {
+                let isOver = document.page >= first + settings.turn || time.now() - began >= settings.turnTime
+                guard !isOver || document.page == first else {
                     try await store.release(claim, afterTurn: true)
                     return nil
                 }
