@@ -276,20 +276,28 @@ for (const engine of engines) describe(engine.name, () => {
         await arrive();
         for (const name of ["new.pdf", "old.pdf"]) await patient.give(name, "application/pdf", pdf([...report, name]));
         await until("two", () => patient.run(() => document.querySelectorAll('li[data-upload="chosen"]').length === 2));
-        const kept = () => patient.run(() => new Promise((done) => {
+        /** Makes them old; how many were kept. They are shown before they are: the one kept later would be as new as it was. */
+        const aged = () => patient.run(() => new Promise((done) => {
             const day = 24 * 60 * 60 * 1000;
-            indexedDB.open("curaway.papers").onsuccess = ({ target: { result: database } }) => {
+            const opening = indexedDB.open("curaway.papers");
+            // Not there yet, and ours must not be the first: the app would find it without its tables.
+            opening.onupgradeneeded = () => opening.transaction.abort();
+            opening.onerror = () => done(0);
+            opening.onsuccess = ({ target: { result: database } }) => {
                 const uploads = database.transaction("uploads", "readwrite").objectStore("uploads");
+                let count = 0;
                 uploads.getAll().onsuccess = ({ target: { result: all } }) => {
-                    for (const one of all) uploads.put({ ...one, at: Date.now() - (one.name === "old.pdf" ? 7 : 6) * day });
+                    const ours = all.filter(({ name }) => name === "new.pdf" || name === "old.pdf");
+                    count = ours.length;
+                    for (const one of ours) uploads.put({ ...one, at: Date.now() - (one.name === "old.pdf" ? 7 : 6) * day });
                 };
                 uploads.transaction.oncomplete = () => {
                     database.close();
-                    done();
+                    done(count);
                 };
             };
         }));
-        await kept();
+        await until("both are kept, and old", async () => await aged() === 2);
         await patient.page.reload();
         await says("old.pdf\u2069 was not sent for a week and is not kept any longer.");
         assert.deepEqual(await patient.run(() => [...document.querySelectorAll("li[data-upload] .name")].map((one) => one.textContent)), ["new.pdf"]);
