@@ -2,22 +2,12 @@
 // left out, except when it was asked for by name.
 
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { freePort } from "./server.mjs";
 import { Browser, stopProcess, until } from "./webdriver.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-
-async function freePort() {
-    const probe = createServer().listen(0, "127.0.0.1");
-    await once(probe, "listening");
-    const { port } = probe.address();
-    probe.close();
-    await once(probe, "close");
-    return port;
-}
 
 /** Where a program is, if it is here. */
 function program(name) {

@@ -14,7 +14,7 @@ import { stopProcess, until } from "./webdriver.mjs";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const keptOutput = 16_384; // characters of the server's own words shown when something goes wrong
 
-async function freePort() {
+export async function freePort() {
     const probe = createServer().listen(0, "127.0.0.1");
     await once(probe, "listening");
     const { port } = probe.address();
@@ -83,6 +83,13 @@ export class Server {
             await server.stop();
             throw new Error(`${error.message}\n${server.#output}`);
         }
+        return server;
+    }
+
+    /** One that somebody else starts and stops. */
+    static at(origin) {
+        const server = new Server();
+        server.origin = origin;
         return server;
     }
 
