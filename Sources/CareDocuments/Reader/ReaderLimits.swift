@@ -1,7 +1,7 @@
 /// What a stranger's file may cost. Each bound says what happens at it.
 package struct ReaderLimits: Sendable {
-    /// Processor time of one tool; beyond it the tool is killed: `ReaderTrouble.slow`. A full page of two scripts takes some
-    /// ten seconds of a slow processor.
+    /// Processor time of one tool; beyond it the tool is killed: `ReaderTrouble.slow`. The costliest page of the corpus takes
+    /// 15 s of one (`pdftoppm`), recognising one 3 s, on the machine of docs/architecture/performance.md.
     package var processorSeconds = 60
     /// Wall time of one tool; beyond it as above. For one that waits and does nothing: what works is bounded by the processor
     /// time, of which a busy machine may give it a fifth. A page is not refused because somebody else was busy.
