@@ -99,6 +99,9 @@ package struct ReplyFold: Hashable, Sendable {
 }
 
 /// An event of a type, or with a value, that this version does not know: during an upgrade nodes of two versions share a log.
+///
+/// Never words of a reply (`reply.started`, `reply.delta`, `reply.snapshot`): passed on unread they would be missing in what is
+/// folded for readers who come later. Those are lost history, which readers are told.
 package struct UnknownEvent: Hashable, Sendable {
     package let type: String
     package let caseID: CaseID
@@ -108,7 +111,9 @@ package struct UnknownEvent: Hashable, Sendable {
     /// As it was written; one line.
     package let json: [UInt8]
 
-    /// Throws `DecodingError` when it is not an event of any version: no case, no type that fits an SSE `event:` line.
+    private static let words: Set<String> = ["reply.started", "reply.delta", "reply.snapshot"]
+
+    /// Throws `DecodingError` when it is not an event of any version (no case, no type that fits an SSE `event:` line), or words.
     fileprivate init(json: [UInt8]) throws {
         struct Head: Decodable {
             var type: String
@@ -119,8 +124,11 @@ package struct UnknownEvent: Hashable, Sendable {
         let isName = head.type.utf8.allSatisfy {
             (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || [UInt8(ascii: "."), UInt8(ascii: "_")].contains($0)
         }
-        guard isName, (1...64).contains(head.type.utf8.count), json.allSatisfy({ $0 >= 0x20 }) else {
-            throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "no event of any version"))
+        guard isName, (1...64).contains(head.type.utf8.count), json.allSatisfy({ $0 >= 0x20 }),
+            !Self.words.contains(head.type)
+        else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: [], debugDescription: "no event of any version, or words"))
         }
         type = head.type
         caseID = head.case_id
@@ -216,7 +224,7 @@ extension CareEvent: Codable {
         return Array(try encoder.encode(self))
     }
 
-    /// Throws `DecodingError` when it is no event of any version.
+    /// Throws `DecodingError` when it is no event of any version, or words that are not understood.
     package init(json: [UInt8]) throws {
         do {
             self = try JSONDecoder().decode(CareEvent.self, from: Data(json))

@@ -97,7 +97,9 @@ struct `An event` {
         "{}", "[]", "", #"{"type":"note"}"#, #"{"case_id":"a"}"#, #"{"type":"","case_id":"a"}"#,
         #"{"type":"no\nte","case_id":"a"}"#, #"{"type":"Note","case_id":"a"}"#,
         "{\"type\":\"note\",\n\"case_id\":\"a\"}",
-        #"{"type":"note","case_id":"a b"}"#, #"{"type":"\#(String(repeating: "n", count: 65))","case_id":"a"}"#,
+        #"{"type":"reply.delta","case_id":"a","audience":"everyone"}"#, #"{"type":"reply.started","case_id":"a"}"#,
+        #"{"type":"reply.snapshot","case_id":"a"}"#, #"{"type":"note","case_id":"a b"}"#,
+        #"{"type":"\#(String(repeating: "n", count: 65))","case_id":"a"}"#,
     ])
     func `that is none is refused`(_ json: String) {
         #expect(throws: (any Error).self) { try CareEvent(json: Array(json.utf8)) }

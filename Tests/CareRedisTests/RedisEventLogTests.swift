@@ -433,6 +433,19 @@ struct `The log on Redis` {
         #expect(said.withLock { $0.filter { $0.contains("an entry") } } == [])
     }
 
+    @Test func `what was opened and not understood is not blamed on the key`() async throws {
+        let server = try RedisServer()
+        let topic = EventLogContract.topic, keys = try #require(LogKeys(RedisTests.key))
+        let words = #"{"type":"reply.delta","case_id":"\#(Say.caseID.rawValue)","pieces":["tomorrow's"]}"#
+        let sealed = try keys.seal(Array("R 1 1\n\(words)".utf8), of: topic)
+        let said = Mutex<[String]>([])
+        try await withNode(server, report: { line in said.withLock { $0.append(line) } }) { log in
+            #expect(log.opened(sealed, of: topic) == nil)
+        }
+        #expect(said.withLock { $0.contains { $0.contains("cannot be understood") } })
+        #expect(!said.withLock { $0.contains { $0.contains("CURAWAY_LOG_KEY") } })
+    }
+
     @Test func `holds nothing that can be read without its key, and opens what an older key sealed`() async throws {
         let server = try RedisServer()
         let topic = EventLogContract.topic

@@ -14,6 +14,12 @@ import { stopProcess, until } from "./webdriver.mjs";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const keptOutput = 16_384; // characters of the server's own words shown when something goes wrong
 
+/** The environment without a developer's own settings: they must not reach the server under test. */
+export const environment = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CURAWAY_")));
+
+/** The program under test. */
+export const binary = () => process.env.CURAWAY_BINARY ?? join(root, ".build/debug/curaway");
+
 export async function freePort() {
     const probe = createServer().listen(0, "127.0.0.1");
     await once(probe, "listening");
@@ -52,22 +58,19 @@ export class Server {
         settings = null,
         hurry = 1,
         first = [],
-        binary = process.env.CURAWAY_BINARY ?? join(root, ".build/debug/curaway"),
     } = {}) {
         const server = new Server();
         const port = await freePort();
         server.origin = `http://127.0.0.1:${port}`;
         server.#data = await mkdtemp(join(tmpdir(), "curaway-browser-"));
-        // A developer's settings must not reach the server under test.
-        const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("CURAWAY_"));
         const app = join(server.#data, "app");
         await watchedApp(app, hurry, first);
         const args = ["serve", "--port", port, "--data", server.#data, "--frontend", app];
         if (!settings) args.push("--demo");
-        server.#child = spawn(binary, args.map(String), {
+        server.#child = spawn(binary(), args.map(String), {
             cwd: server.#data,
             // Each test opens its own cases, and three engines run them all as the same two patients.
-            env: { ...Object.fromEntries(inherited), CURAWAY_CASES_PER_PATIENT: "10000", CURAWAY_GUIDE_PACE_MS: String(pace), ...settings?.(server.origin) },
+            env: { ...environment(), CURAWAY_CASES_PER_PATIENT: "10000", CURAWAY_GUIDE_PACE_MS: String(pace), ...settings?.(server.origin) },
             stdio: ["ignore", "pipe", "pipe"],
         });
         let failure;
